@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import { MessageError } from './errors.ts';
+import type { ExpectedObject } from './source-object.ts';
+
+/**
+ * What goes over the queue, as JSON.
+ *
+ * Object messages: `{"v":2,"dir":"photos/2019/","objects":[{"k":key,"s":size,"e":etag}, …]}`.
+ * Subfolder messages: `{"v":2,"dirs":["photos/2019/", …]}`.
+ * The reference tool publishes an array of strings, which are keys or subfolders as the topic says, and in places the
+ * same array wrapped in another: both are read too.
+ */
+
+/** An object of a message. Size and ETag are absent in messages of the reference tool. */
+export interface MessageObject {
+  readonly key: string;
+  readonly expected: ExpectedObject | undefined;
+}
+
+export interface ObjectMessage {
+  /** The subfolder row that the keys belong to; `undefined` in messages of the reference tool. */
+  readonly dir: string | undefined;
+  readonly objects: readonly MessageObject[];
+}
+
+export interface SubfolderMessage {
+  readonly dirs: readonly string[];
+}
+
+/** Google's limit for one request is 10 MB; a message stays well below it. */
+export const MAX_MESSAGE_BYTES = 5_000_000;
+
+const keySchema = z.string().min(1);
+const objectMessageSchema = z.object({
+  v: z.literal(2),
+  dir: z.string(),
+  objects: z.array(z.object({ k: keySchema, s: z.int().nonnegative(), e: z.string().min(1) })).min(1),
+});
+const subfolderMessageSchema = z.object({ v: z.literal(2), dirs: z.array(z.string()).min(1) });
+const referenceSchema = z.union([z.array(z.string()).min(1), z.tuple([z.array(z.string()).min(1)])]);
+
+/** @throws MessageError `MESSAGE_TOO_LARGE` beyond {@link MAX_MESSAGE_BYTES} */
+export function encodeObjectMessage(dir: string, objects: readonly ExpectedObject[]): string {
+  return checkedSize(
+    JSON.stringify({ v: 2, dir, objects: objects.map((o) => ({ k: o.key, s: o.sizeBytes, e: o.etag })) }),
+  );
+}
+
+/** For an object whose size and ETag nobody knows yet: the reference's shape, which asks the worker to look them up. */
+export function encodeKeyMessage(key: string): string {
+  return checkedSize(JSON.stringify([key]));
+}
+
+/** @throws MessageError `MESSAGE_TOO_LARGE` beyond {@link MAX_MESSAGE_BYTES} */
+export function encodeSubfolderMessage(dirs: readonly string[]): string {
+  return checkedSize(JSON.stringify({ v: 2, dirs }));
+}
+
+/** @throws MessageError `MESSAGE_MALFORMED` for anything that is neither form: a poison message */
+export function decodeObjectMessage(data: string): ObjectMessage {
+  const json = parseJson(data);
+  if (Array.isArray(json)) {
+    return { dir: undefined, objects: referenceStrings(json).map((key) => ({ key, expected: undefined })) };
+  }
+  const parsed = objectMessageSchema.safeParse(json);
+  if (!parsed.success) throw malformed(z.prettifyError(parsed.error), parsed.error);
+  return {
+    dir: parsed.data.dir,
+    objects: parsed.data.objects.map((o) => ({ key: o.k, expected: { key: o.k, sizeBytes: o.s, etag: o.e } })),
+  };
+}
+
+/** @throws MessageError `MESSAGE_MALFORMED` for anything that is neither form: a poison message */
+export function decodeSubfolderMessage(data: string): SubfolderMessage {
+  const json = parseJson(data);
+  if (Array.isArray(json)) return { dirs: referenceStrings(json) };
+  const parsed = subfolderMessageSchema.safeParse(json);
+  if (!parsed.success) throw malformed(z.prettifyError(parsed.error), parsed.error);
+  return { dirs: parsed.data.dirs };
+}
+
+function referenceStrings(json: unknown): readonly string[] {
+  const parsed = referenceSchema.safeParse(json);
+  if (!parsed.success) throw malformed('the array holds something other than strings, or nothing', parsed.error);
+  const [first] = parsed.data;
+  const strings = Array.isArray(first) ? first : (parsed.data as string[]);
+  if (strings.includes('')) throw malformed('the array holds an empty string');
+  return strings;
+}
+
+function parseJson(data: string): unknown {
+  try {
+    return JSON.parse(data);
+  } catch (error) {
+    throw malformed('it is not JSON', error);
+  }
+}
+
+function malformed(reason: string, cause?: unknown): MessageError {
+  return new MessageError('MESSAGE_MALFORMED', `malformed message: ${reason}`, { op: 'decodeMessage', cause });
+}
+
+function checkedSize(message: string): string {
+  const bytes = Buffer.byteLength(message);
+  if (bytes <= MAX_MESSAGE_BYTES) return message;
+  throw new MessageError('MESSAGE_TOO_LARGE', `a message of ${bytes} bytes exceeds ${MAX_MESSAGE_BYTES}`, {
+    op: 'encodeMessage',
+  });
+}

@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import { DestinationError } from './errors.ts';
+
+const MAX_NAME_BYTES = 1024;
+const ACME_PREFIX = '.well-known/acme-challenge/';
+
+export const NAME_POLICIES = ['fail', 'rename'] as const;
+export type NamePolicy = (typeof NAME_POLICIES)[number];
+
+/**
+ * Why GCS would refuse a name, or `undefined` where it is allowed.
+ * @see https://cloud.google.com/storage/docs/objects#naming
+ */
+export function nameViolation(name: string): string | undefined {
+  if (name === '') return 'the name is empty';
+  if (/[\r\n]/.test(name)) return 'the name holds a carriage return or line feed';
+  if (name === '.' || name === '..') return `the name is ${JSON.stringify(name)}`;
+  if (name.startsWith(ACME_PREFIX)) return `the name begins with ${JSON.stringify(ACME_PREFIX)}`;
+  const bytes = Buffer.byteLength(name);
+  if (bytes > MAX_NAME_BYTES) return `the name has ${bytes} bytes, more than ${MAX_NAME_BYTES}`;
+  return undefined;
+}
+
+export interface AllowedName {
+  readonly name: string;
+  /** True where the policy `rename` had to alter the name: a listing does not show it at the key's own place. */
+  readonly renamed: boolean;
+}
+
+/**
+ * The name under which an object may be written.
+ * @throws DestinationError `DESTINATION_NAME_FORBIDDEN` where GCS forbids it and the policy is `fail`
+ */
+export function allowedName(name: string, policy: NamePolicy, key: string): AllowedName {
+  const violation = nameViolation(name);
+  if (violation === undefined) return { name, renamed: false };
+  const renamed = policy === 'rename' ? renameForbidden(name) : undefined;
+  if (renamed === undefined || nameViolation(renamed) !== undefined) {
+    throw new DestinationError(
+      'DESTINATION_NAME_FORBIDDEN',
+      `GCS forbids the name of ${JSON.stringify(key)}: ${violation}`,
+      {
+        op: 'mapKey',
+        source: key,
+        destination: name,
+      },
+    );
+  }
+  return { name: renamed, renamed: true };
+}
+
+/** Percent-encodes what is forbidden; a name that is too long keeps its start and ends in a hash of the whole. */
+function renameForbidden(name: string): string {
+  let renamed = name.replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+  if (renamed === '.' || renamed === '..') renamed = renamed.replaceAll('.', '%2E');
+  if (renamed.startsWith(ACME_PREFIX)) renamed = `%2E${renamed.slice(1)}`;
+  if (Buffer.byteLength(renamed) <= MAX_NAME_BYTES) return renamed;
+  const hash = `~${createHash('sha256').update(name).digest('hex')}`;
+  // Cutting UTF-8 in the middle of a character yields a replacement character: drop it.
+  const start = Buffer.from(renamed)
+    .subarray(0, MAX_NAME_BYTES - hash.length - 3)
+    .toString();
+  return start.replace(/\uFFFD+$/, '') + hash;
+}

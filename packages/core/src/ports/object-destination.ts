@@ -1,0 +1,66 @@
+import type { DestinationObject } from '../domain/destination-object.ts';
+import type { ObjectProperties } from '../domain/source-object.ts';
+
+export interface DestinationListRequest {
+  readonly prefix: string;
+  readonly delimiter?: '/' | undefined;
+  /** First name to list, inclusive. */
+  readonly startOffset?: string | undefined;
+  /** First name not to list any more. */
+  readonly endOffset?: string | undefined;
+  /** Largest page wanted; default and maximum 1,000. */
+  readonly pageSize?: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface DestinationPage {
+  readonly objects: readonly DestinationObject[];
+  readonly commonPrefixes: readonly string[];
+}
+
+export interface WriteRequest {
+  readonly name: string;
+  /** The whole content, in order. */
+  readonly content: readonly Uint8Array[];
+  readonly sizeBytes: number;
+  readonly properties: ObjectProperties;
+  readonly storageClass?: string | undefined;
+  /** CRC32C of the content; GCS refuses the write where it computes another. */
+  readonly crc32c: number;
+  /** MD5 of the content, lower-case hexadecimal, where it is known; GCS checks it likewise. */
+  readonly md5?: string | undefined;
+  /** `0`: the name must be free. Decimal otherwise. `undefined`: overwrite whatever is there. */
+  readonly ifGenerationMatch: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface ComposePart {
+  readonly name: string;
+  readonly generation: string;
+}
+
+export interface ComposeRequest {
+  readonly name: string;
+  /** 1 to 32 parts, in order. */
+  readonly parts: readonly ComposePart[];
+  readonly properties: ObjectProperties;
+  readonly storageClass?: string | undefined;
+  readonly ifGenerationMatch: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** A GCS bucket. No method retries by itself; errors are DestinationError with the code that fits the status. */
+export interface ObjectDestination {
+  /** @throws ConfigurationError `CONFIG_BUCKET_MISSING` where there is no such bucket, DestinationError otherwise */
+  checkBucket(signal: AbortSignal): Promise<void>;
+  /** Pages in UTF-8 byte order; a listing that cannot be completed (after bounded retries) throws. */
+  listObjects(request: DestinationListRequest): AsyncIterable<DestinationPage>;
+  /** @returns `undefined` where there is no such object */
+  stat(name: string, signal: AbortSignal): Promise<DestinationObject | undefined>;
+  /** One request: the object is there whole and checked, or not at all. */
+  write(request: WriteRequest): Promise<DestinationObject>;
+  compose(request: ComposeRequest): Promise<DestinationObject>;
+  /** Deleting what is not there is no error. @throws DestinationError `DESTINATION_PRECONDITION_FAILED` */
+  delete(name: string, ifGenerationMatch: string | undefined, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,146 @@
+import type { CheckFigures, Subfolder } from '../domain/subfolder.ts';
+
+/**
+ * The right to work on one subfolder until `expiresAt`. Leases are fenced: `leaseOwner` is unique to this claim, and
+ * every statement that ends or prolongs the lease demands it, so that a holder who slept past its lease changes nothing.
+ */
+export interface SubfolderLease {
+  readonly dirKey: string;
+  readonly leaseOwner: string;
+  readonly expiresAt: Date;
+}
+
+export interface ClaimRequest {
+  /** Who claims: host, process and a part that no other process has. The store adds a part unique to each claim. */
+  readonly owner: string;
+  readonly leaseMs: number;
+  readonly limit: number;
+}
+
+export interface PublishedCounts {
+  readonly objects: number;
+  readonly bytes: number;
+}
+
+export interface ObjectErrorRecord {
+  readonly dirKey: string;
+  readonly key: string;
+  readonly code: string;
+  readonly message: string;
+  /** Deliveries and in-process tries that the object has had so far. */
+  readonly attempts: number;
+}
+
+export interface OpenObjectError extends ObjectErrorRecord {
+  readonly firstSeen: Date;
+  readonly lastSeen: Date;
+}
+
+export const RUN_STATUS = {
+  running: 'RUNNING',
+  succeeded: 'SUCCEEDED',
+  failed: 'FAILED',
+  abandoned: 'ABANDONED',
+} as const;
+export type RunStatus = (typeof RUN_STATUS)[keyof typeof RUN_STATUS];
+
+export interface RunRecord {
+  readonly runId: string;
+  /** What runs: `run`, `dump`, `publisher objects`, … One job runs once at a time. */
+  readonly job: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly startedAt: Date;
+  readonly heartbeatAt: Date;
+  readonly endedAt: Date | undefined;
+  readonly status: RunStatus;
+  readonly exitMessage: string | undefined;
+}
+
+export interface WorkerReport {
+  readonly workerId: string;
+  readonly runId: string | undefined;
+  readonly mode: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface WorkerRecord extends WorkerReport {
+  readonly heartbeatAt: Date;
+}
+
+export interface SubfolderCounts {
+  readonly total: number;
+  readonly waiting: number;
+  readonly published: number;
+  readonly mismatched: number;
+  readonly verified: number;
+  readonly objectsPublished: number;
+  readonly bytesPublished: number;
+}
+
+/** The state table and its side tables. Each transition is one guarded statement whose row count is checked. */
+export interface StateStore {
+  /** Adds the rows that are not there yet, all of them or none. @returns how many were new */
+  addSubfolders(dirKeys: readonly string[]): Promise<number>;
+  /** How many of these would be new: what `--dry-run` says. */
+  countNewSubfolders(dirKeys: readonly string[]): Promise<number>;
+  getSubfolder(dirKey: string): Promise<Subfolder | undefined>;
+  /** Rows after `afterDirKey` (exclusive; `undefined` starts at the beginning) in byte order, at most `limit`. */
+  listSubfolders(afterDirKey: string | undefined, limit: number): Promise<readonly Subfolder[]>;
+  countSubfolders(): Promise<SubfolderCounts>;
+
+  /** Takes subfolders whose objects are to be published and that nobody holds, or whose lease has run out. */
+  claimSubfolders(request: ClaimRequest): Promise<readonly SubfolderLease[]>;
+  /** @returns the prolonged lease, or `undefined` where it was lost */
+  extendSubfolderLease(lease: SubfolderLease, leaseMs: number): Promise<SubfolderLease | undefined>;
+  /** Gives the subfolder back unpublished. @returns false where the lease was lost */
+  releaseSubfolder(lease: SubfolderLease): Promise<boolean>;
+  /** Marks the subfolder as published, after the queue has confirmed every message. @returns false where the lease was lost */
+  confirmPublished(lease: SubfolderLease, counts: PublishedCounts): Promise<boolean>;
+
+  /** Begins a check where neither a check nor a repair is going on. @returns `undefined` where one is */
+  startSyncCheck(dirKey: string, owner: string, leaseMs: number): Promise<SubfolderLease | undefined>;
+  /** Stores what the check found, or why it could not. @returns false where the lease was lost */
+  finishSyncCheck(
+    lease: SubfolderLease,
+    result: { readonly figures: CheckFigures } | { readonly error: string },
+  ): Promise<boolean>;
+
+  /** Adds to the open errors; one that is open already gets the new code, message and attempts. */
+  recordObjectErrors(errors: readonly ObjectErrorRecord[]): Promise<void>;
+  /** Closes the open errors of these keys. */
+  resolveObjectErrors(dirKey: string, keys: readonly string[]): Promise<void>;
+  /** Open errors of a subfolder, or of all, in the order of their keys, at most `limit`. */
+  listOpenObjectErrors(filter: {
+    readonly dirKey?: string | undefined;
+    readonly limit: number;
+  }): Promise<readonly OpenObjectError[]>;
+
+  /**
+   * Registers a run. @throws StateError `STATE_RUN_ACTIVE` ("already running since … on …") while another run of the
+   * same job has a heartbeat younger than `staleAfterMs` and `isAlive` does not say that its process is gone
+   */
+  beginRun(run: {
+    readonly runId: string;
+    readonly job: string;
+    readonly host: string;
+    readonly pid: number;
+    readonly staleAfterMs: number;
+    readonly isAlive: (other: RunRecord) => boolean;
+  }): Promise<void>;
+  heartbeatRun(runId: string): Promise<void>;
+  endRun(runId: string, status: Exclude<RunStatus, 'RUNNING'>, exitMessage: string | undefined): Promise<void>;
+
+  /** Stores a worker's heartbeat and counters. */
+  reportWorker(report: WorkerReport): Promise<void>;
+  listWorkers(runId: string): Promise<readonly WorkerRecord[]>;
+
+  /**
+   * Lets go of every lease whose owner `isDead` says is gone, without waiting for it to run out: after a crash on one
+   * machine. @returns how many
+   */
+  reclaimLeases(isDead: (leaseOwner: string) => boolean): Promise<number>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,46 @@
+import { pino, type Logger } from 'pino';
+import pretty from 'pino-pretty';
+
+export type { Logger } from 'pino';
+
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LEVELS)[number];
+
+const SEVERITY: Readonly<Record<string, string>> = {
+  trace: 'DEBUG',
+  debug: 'DEBUG',
+  info: 'INFO',
+  warn: 'WARNING',
+  error: 'ERROR',
+  fatal: 'CRITICAL',
+};
+
+export interface LoggerOptions {
+  readonly name: string;
+  readonly level: LogLevel;
+  /** Human text instead of JSON lines. */
+  readonly human: boolean;
+}
+
+/**
+ * Logs to stderr, synchronously so that a crash loses no line: JSON lines with Cloud Logging's fields, or human text.
+ * @see https://cloud.google.com/logging/docs/structured-logging
+ */
+export function createLogger(options: LoggerOptions): Logger {
+  const common = { name: options.name, level: options.level, base: null };
+  if (options.human) {
+    return pino(
+      common,
+      pretty({ destination: 2, sync: true, colorize: false, translateTime: 'SYS:HH:MM:ss', ignore: 'name' }),
+    );
+  }
+  return pino(
+    {
+      ...common,
+      messageKey: 'message',
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ severity: SEVERITY[label] ?? 'DEFAULT' }) },
+    },
+    pino.destination({ dest: 2, sync: true }),
+  );
+}

@@ -1,0 +1,52 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { classifyError } from '../domain/classify-error.ts';
+
+export interface RetryPolicy {
+  /** Tries in all, the first included. */
+  readonly maxAttempts: number;
+  readonly baseDelayMs: number;
+  readonly maxDelayMs: number;
+}
+
+/** Retries of one request: up to about half a minute in all, so that a 10 s CDN error cache is outlived. */
+export const DEFAULT_RETRY_POLICY: RetryPolicy = { maxAttempts: 6, baseDelayMs: 250, maxDelayMs: 15_000 };
+
+/**
+ * Exponential backoff with full jitter.
+ * @param attempt the try that has just failed, from 1
+ * @returns milliseconds to wait; never less than `retryAfterMs`
+ * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+ */
+export function backoffDelayMs(policy: RetryPolicy, attempt: number, retryAfterMs = 0, random = Math.random): number {
+  const ceiling = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempt - 1));
+  return Math.max(retryAfterMs, Math.floor(random() * ceiling));
+}
+
+export interface RetryHooks {
+  readonly signal: AbortSignal;
+  /** Called before each wait. */
+  readonly onRetry?: (error: unknown, attempt: number, delayMs: number) => void;
+}
+
+/**
+ * Runs `operation` until it succeeds, fails for good, or has been tried often enough; then its last error is thrown.
+ * @param operation gets the number of the try, from 1
+ */
+export async function retry<T>(
+  policy: RetryPolicy,
+  hooks: RetryHooks,
+  operation: (attempt: number) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    hooks.signal.throwIfAborted();
+    try {
+      return await operation(attempt);
+    } catch (error) {
+      const { retryable, retryAfterMs } = classifyError(error);
+      if (!retryable || attempt >= policy.maxAttempts || hooks.signal.aborted) throw error;
+      const delayMs = backoffDelayMs(policy, attempt, retryAfterMs);
+      hooks.onRetry?.(error, attempt, delayMs);
+      await delay(delayMs, undefined, { signal: hooks.signal });
+    }
+  }
+}
