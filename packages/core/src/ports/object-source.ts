@@ -48,6 +48,8 @@ export interface ObjectContent {
   readonly etag: string | undefined;
   readonly weakEtag: boolean;
   readonly properties: ObjectProperties;
+  /** `x-amz-storage-class`; `STANDARD` where S3 leaves it out. */
+  readonly storageClass: string;
   readonly lastModified: Date | undefined;
   /** False where the object is encrypted in a way (KMS) that makes its ETag something other than an MD5. */
   readonly etagMayBeMd5: boolean;
