@@ -33,14 +33,14 @@ export async function consumeMessages(options: ConsumeOptions): Promise<void> {
   const inFlight = new Map<ReceivedMessage, Promise<void>>();
   // One place to sleep in, woken by a message that ends or by the stop: racing promises that outlive the loop would
   // pile up reactions for every message.
-  let wake = () => {};
+  let wake: (() => void) | undefined;
   const extender = setInterval(() => {
     for (const message of inFlight.keys()) void extendLease(message, options.leaseMs, logger);
   }, options.leaseMs / 3);
   let drainTimer: NodeJS.Timeout | undefined;
   const onStop = () => {
     drainTimer = setTimeout(() => work.abort(new Error('the worker is shutting down')), options.drainMs);
-    wake();
+    wake?.();
   };
   if (stop.aborted) onStop();
   else stop.addEventListener('abort', onStop, { once: true });
@@ -79,7 +79,7 @@ export async function consumeMessages(options: ConsumeOptions): Promise<void> {
       for (const message of await pull(room)) {
         const done = handleOne(message, options, work.signal).finally(() => {
           inFlight.delete(message);
-          wake();
+          wake?.();
         });
         inFlight.set(message, done);
       }
