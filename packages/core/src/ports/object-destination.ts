@@ -60,6 +60,12 @@ export interface ObjectDestination {
   /** One request: the object is there whole and checked, or not at all. */
   write(request: WriteRequest): Promise<DestinationObject>;
   compose(request: ComposeRequest): Promise<DestinationObject>;
+  /**
+   * Adds the source's ETag to the custom metadata of an object whose content was found equal, so that later comparisons
+   * can prove it without reading it; everything else stays, the generation too.
+   * @throws DestinationError `DESTINATION_PRECONDITION_FAILED` where the object has another generation by now
+   */
+  recordSourceEtag(name: string, sourceEtag: string, generation: string, signal: AbortSignal): Promise<void>;
   /** Deleting what is not there is no error. @throws DestinationError `DESTINATION_PRECONDITION_FAILED` */
   delete(name: string, ifGenerationMatch: string | undefined, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;

@@ -1,0 +1,139 @@
+import { classifyError, describeError } from '@object-transfer/core/domain/classify-error';
+import { MessageError } from '@object-transfer/core/domain/errors';
+import {
+  decodeObjectMessage,
+  encodeKeyMessage,
+  encodeObjectMessage,
+  type MessageObject,
+  type ObjectMessage,
+} from '@object-transfer/core/domain/message-codec';
+import type { MessagePublisher, OutgoingMessage, ReceivedMessage } from '@object-transfer/core/ports/message-queue';
+import type { StateStore } from '@object-transfer/core/ports/state-store';
+import type { Logger } from '@object-transfer/core/runtime/logger';
+import { backoffDelayMs, type RetryPolicy } from '@object-transfer/core/runtime/retry';
+import { findExisting } from './find-existing.ts';
+import type { TransferContext } from './transfer-context.ts';
+import type { TransferCounters } from './transfer-counters.ts';
+import { transferObject } from './transfer-object.ts';
+
+/**
+ * One object message. It is acked only when every key of it is settled: transferred, skipped, or failed and handed on
+ * to the error topic with its reason. Keys that failed for something that may pass bring the whole message back first,
+ * a few times, after a while; the keys that did arrive are skipped then.
+ */
+export interface SettleContext {
+  readonly transfer: TransferContext;
+  readonly stateStore: StateStore;
+  readonly publisher: MessagePublisher;
+  readonly errorTopic: string;
+  readonly counters: TransferCounters;
+  readonly logger: Logger;
+  /** Deliveries after which failures that may pass go to the error topic like the others. */
+  readonly maxDeliveries: number;
+}
+
+/** Between deliveries of a message some of whose keys failed: long enough for an outage of minutes to pass. */
+const REDELIVERY_POLICY: RetryPolicy = {
+  maxAttempts: Number.POSITIVE_INFINITY,
+  baseDelayMs: 10_000,
+  maxDelayMs: 300_000,
+};
+
+interface FailedObject {
+  readonly object: MessageObject;
+  readonly error: Error;
+}
+
+/** @throws the reason of `signal` once it aborts, or what the queue or the state store threw: the message is unsettled then */
+export async function settleMessage(
+  context: SettleContext,
+  message: ReceivedMessage,
+  signal: AbortSignal,
+): Promise<void> {
+  const decoded = await decodeOrDeadLetter(context, message);
+  if (decoded === undefined) return;
+  const existing = await findExisting(context.transfer, decoded.objects, signal);
+  const failed: FailedObject[] = [];
+  const outcomes = await Promise.all(
+    decoded.objects.map(async (object) => {
+      const outcome = await transferObject(context.transfer, object, existing, signal);
+      if (outcome.status === 'failed') failed.push({ object, error: outcome.error });
+      return outcome;
+    }),
+  );
+
+  if (message.deliveryAttempt < context.maxDeliveries && failed.some(({ error }) => classifyError(error).retryable)) {
+    for (const outcome of outcomes) if (outcome.status !== 'failed') context.counters.add(outcome);
+    const delayMs = backoffDelayMs(REDELIVERY_POLICY, message.deliveryAttempt);
+    context.logger.warn(
+      {
+        dir: decoded.dir,
+        failed: failed.length,
+        deliveryAttempt: message.deliveryAttempt,
+        delayMs,
+        ...describeError(failed[0]?.error),
+      },
+      'objects of a message failed for now; it comes back',
+    );
+    await message.nack(delayMs);
+    return;
+  }
+
+  const settled = outcomes.flatMap((outcome, index) =>
+    outcome.status === 'failed' ? [] : [decoded.objects[index]?.key ?? ''],
+  );
+  await handOnFailures(context, message, decoded, failed);
+  if (message.deliveryAttempt > 1 || message.attributes['attempt'] !== undefined) {
+    await context.stateStore.resolveObjectErrors(decoded.dir ?? '', settled);
+  }
+  for (const outcome of outcomes) context.counters.add(outcome);
+  context.counters.messages++;
+  await message.ack();
+}
+
+async function decodeOrDeadLetter(
+  context: SettleContext,
+  message: ReceivedMessage,
+): Promise<ObjectMessage | undefined> {
+  try {
+    return decodeObjectMessage(message.data);
+  } catch (error) {
+    if (!(error instanceof MessageError)) throw error;
+    context.counters.poisonMessages++;
+    context.logger.error({ messageId: message.id, ...describeError(error) }, 'a message nobody can use was set aside');
+    await message.deadLetter(`${error.code}: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** One message per failed key, with the reason as attributes; and the open error in the state store. */
+async function handOnFailures(
+  context: SettleContext,
+  message: ReceivedMessage,
+  decoded: ObjectMessage,
+  failed: readonly FailedObject[],
+): Promise<void> {
+  if (failed.length === 0) return;
+  const attempt = Number(message.attributes['attempt'] ?? 0) + message.deliveryAttempt;
+  const described = failed.map(({ object, error }) => ({ object, ...describeError(error) }));
+  await context.stateStore.recordObjectErrors(
+    described.map(({ object, code, message: reason }) => ({
+      dirKey: decoded.dir ?? '',
+      key: object.key,
+      code,
+      message: reason,
+      attempts: attempt,
+    })),
+  );
+  const messages = described.map(({ object, code, message: reason }): OutgoingMessage => ({
+    data:
+      object.expected === undefined
+        ? encodeKeyMessage(object.key)
+        : encodeObjectMessage(decoded.dir ?? '', [object.expected]),
+    attributes: { attempt: String(attempt), code, message: reason.slice(0, 1024) },
+  }));
+  await context.publisher.publish(context.errorTopic, messages);
+  for (const { object, code, message: reason } of described) {
+    context.logger.error({ dir: decoded.dir, key: object.key, code, reason }, 'an object failed');
+  }
+}

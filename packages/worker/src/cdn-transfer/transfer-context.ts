@@ -1,0 +1,62 @@
+import type { DestinationObject } from '@object-transfer/core/domain/destination-object';
+import type { KeyMappingSettings } from '@object-transfer/core/domain/key-mapping';
+import type { NamePolicy } from '@object-transfer/core/domain/object-name-rules';
+import type { ExpectedObject } from '@object-transfer/core/domain/source-object';
+import type { ObjectDestination } from '@object-transfer/core/ports/object-destination';
+import type { ObjectReader, ObjectStater } from '@object-transfer/core/ports/object-source';
+import type { AdaptiveLimit } from '@object-transfer/core/runtime/adaptive-limit';
+import type { ByteBudget } from '@object-transfer/core/runtime/byte-budget';
+import type { RetryPolicy } from '@object-transfer/core/runtime/retry';
+
+export const OVERWRITE_POLICIES = ['if-different', 'always', 'never'] as const;
+export type OverwritePolicy = (typeof OVERWRITE_POLICIES)[number];
+
+/** GCS storage class for an S3 storage class; `undefined` leaves the choice to the bucket's default. */
+export type StorageClassMap = (s3StorageClass: string) => string | undefined;
+
+/** What every transfer of a process shares. */
+export interface TransferContext {
+  readonly mapping: KeyMappingSettings;
+  readonly cdn: ObjectReader;
+  /** Reads S3 itself where no CDN copy is right; `undefined` where that is not allowed. */
+  readonly direct: ObjectReader | undefined;
+  readonly stater: ObjectStater;
+  readonly destination: ObjectDestination;
+  readonly overwrite: OverwritePolicy;
+  readonly namePolicy: NamePolicy;
+  readonly storageClassFor: StorageClassMap;
+  readonly retryPolicy: RetryPolicy;
+  /** Objects beyond this size move as ranges of this size. */
+  readonly partSizeBytes: number;
+  /** Where temporary parts of this process live: a name prefix in the destination bucket. */
+  readonly partsPrefix: string;
+  readonly limit: AdaptiveLimit;
+  readonly budget: ByteBudget;
+}
+
+/** From where the bytes are read: each next one costs more and is more certain. */
+export const ROUTES = ['cdn', 'cdn-past-cache', 's3'] as const;
+export type Route = (typeof ROUTES)[number];
+
+/** What one try of an object is to do. */
+export interface TransferPlan {
+  readonly name: string;
+  readonly expected: ExpectedObject;
+  readonly route: Route;
+  /** What is under the name now; the write is conditional on exactly that. */
+  readonly found: DestinationObject | undefined;
+  /** True once S3 turned out to have another version than the listing. */
+  readonly changed: boolean;
+}
+
+export type TransferOutcome =
+  | {
+      readonly status: 'transferred';
+      readonly bytes: number;
+      readonly changed: boolean;
+      readonly route: Route;
+      /** Metadata entries that S3 could not carry over HTTP. */
+      readonly missingMetadataCount: number;
+    }
+  | { readonly status: 'skipped' }
+  | { readonly status: 'failed'; readonly error: Error };

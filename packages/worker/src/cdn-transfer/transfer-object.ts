@@ -1,0 +1,173 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { classifyError } from '@object-transfer/core/domain/classify-error';
+import { compareWithSource, type DestinationObject } from '@object-transfer/core/domain/destination-object';
+import { DestinationError, SourceError } from '@object-transfer/core/domain/errors';
+import { destinationName } from '@object-transfer/core/domain/key-mapping';
+import { allowedName } from '@object-transfer/core/domain/object-name-rules';
+import type { ExpectedObject } from '@object-transfer/core/domain/source-object';
+import { backoffDelayMs, retry } from '@object-transfer/core/runtime/retry';
+import { copyInParts } from './copy-in-parts.ts';
+import { copyWhole } from './copy-whole.ts';
+import {
+  ROUTES,
+  type Route,
+  type TransferContext,
+  type TransferOutcome,
+  type TransferPlan,
+} from './transfer-context.ts';
+
+/**
+ * One object, from its key to its outcome: attempt -> verify -> commit, or recover.
+ *
+ *  plan      The name is checked against GCS's rules before any byte moves. Size and ETag come with the message, or
+ *            from a HEAD of S3. What is already there and proven equal is `skipped`.
+ *  attempt   Bytes are read on the plan's route, verified, and written under the condition that the name still holds
+ *            what the plan found there (`copyWhole`, `copyInParts`).
+ *  recover   What went wrong decides the next plan:
+ *            - The name holds something else by now: look what it is; proven equal ends as `skipped`, otherwise the
+ *              overwrite policy decides.
+ *            - The copy that was served is not what was listed (other ETag, weak ETag, wrong size, missing, refused by
+ *              GCS's checksum): ask S3 itself. Where S3 has moved on, its new version is what counts. Where it has not,
+ *              the copy is stale: past the cache next, then from S3 directly if that is allowed.
+ *            - Something that may pass: the same again after a backoff.
+ *            - Anything else, or too many attempts: `failed`, with the error.
+ */
+
+export interface TransferRequest {
+  readonly key: string;
+  /** What the listing said; `undefined` asks S3. */
+  readonly expected: ExpectedObject | undefined;
+}
+
+/** Looks up what is already under a name; `undefined` where nothing is, or where it is not known. */
+export type FoundObjects = ReadonlyMap<string, DestinationObject>;
+
+type Recovery = { readonly next: TransferPlan; readonly delayMs: number } | { readonly outcome: TransferOutcome };
+
+/**
+ * Never throws for what befalls this object: that is its outcome. Throws the reason of `signal` once it aborts.
+ */
+export async function transferObject(
+  context: TransferContext,
+  request: TransferRequest,
+  found: FoundObjects,
+  signal: AbortSignal,
+): Promise<TransferOutcome> {
+  try {
+    const { name } = allowedName(destinationName(context.mapping, request.key), context.namePolicy, request.key);
+    const expected = request.expected ?? (await askSource(context, request.key, signal));
+    let plan: TransferPlan = { name, expected, route: 'cdn', found: found.get(name), changed: false };
+    if (plan.found !== undefined && mayStay(context, expected, plan.found)) return { status: 'skipped' };
+    for (let attempt = 1; ; attempt++) {
+      const result = await attemptOrRecover(context, plan, attempt, signal);
+      if ('outcome' in result) return result.outcome;
+      await delay(result.delayMs, undefined, { signal });
+      plan = result.next;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    return { status: 'failed', error: error instanceof Error ? error : new Error(String(error)) };
+  }
+}
+
+async function attemptOrRecover(
+  context: TransferContext,
+  plan: TransferPlan,
+  attempt: number,
+  signal: AbortSignal,
+): Promise<Recovery> {
+  try {
+    const copy = plan.expected.sizeBytes <= context.partSizeBytes ? copyWhole : copyInParts;
+    return { outcome: await copy(context, plan, signal) };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (attempt >= context.retryPolicy.maxAttempts) throw error;
+    return recover(context, plan, error, attempt, signal);
+  }
+}
+
+async function recover(
+  context: TransferContext,
+  plan: TransferPlan,
+  error: unknown,
+  attempt: number,
+  signal: AbortSignal,
+): Promise<Recovery> {
+  if (error instanceof DestinationError && error.code === 'DESTINATION_PRECONDITION_FAILED') {
+    return lookWhatIsThere(context, plan, signal);
+  }
+  if (isDoubtfulCopy(error)) return askWhatIsRight(context, plan, error, attempt, signal);
+  const { retryable, retryAfterMs } = classifyError(error);
+  if (!retryable) throw error;
+  return { next: plan, delayMs: backoffDelayMs(context.retryPolicy, attempt, retryAfterMs) };
+}
+
+async function lookWhatIsThere(context: TransferContext, plan: TransferPlan, signal: AbortSignal): Promise<Recovery> {
+  const found = await retry(context.retryPolicy, { signal }, () => context.destination.stat(plan.name, signal));
+  if (found !== undefined && mayStay(context, plan.expected, found)) return { outcome: { status: 'skipped' } };
+  return { next: { ...plan, found }, delayMs: 0 };
+}
+
+/** True where the policy leaves what is there alone: proven equal, or never to be overwritten. */
+function mayStay(context: TransferContext, expected: ExpectedObject, found: DestinationObject): boolean {
+  switch (context.overwrite) {
+    case 'never':
+      return true;
+    case 'always':
+      return false;
+    case 'if-different':
+      return compareWithSource(expected, found) === 'equal';
+  }
+}
+
+function isDoubtfulCopy(error: unknown): boolean {
+  if (error instanceof DestinationError) return error.code === 'DESTINATION_CHECKSUM_REJECTED';
+  if (!(error instanceof SourceError)) return false;
+  switch (error.code) {
+    case 'SOURCE_STALE_COPY':
+    case 'SOURCE_TRANSFORMED_COPY':
+    case 'SOURCE_SIZE_MISMATCH':
+    case 'SOURCE_RANGE_NOT_HONOURED':
+    case 'SOURCE_CHANGED':
+    case 'SOURCE_NOT_FOUND':
+      return true;
+    default:
+      return false;
+  }
+}
+
+async function askWhatIsRight(
+  context: TransferContext,
+  plan: TransferPlan,
+  doubt: unknown,
+  attempt: number,
+  signal: AbortSignal,
+): Promise<Recovery> {
+  const now = await askSource(context, plan.expected.key, signal);
+  if (now.etag !== plan.expected.etag || now.sizeBytes !== plan.expected.sizeBytes) {
+    if (plan.found !== undefined && mayStay(context, now, plan.found)) return { outcome: { status: 'skipped' } };
+    return { next: { ...plan, expected: now, changed: true }, delayMs: 0 };
+  }
+  const route = nextRoute(context, plan.route);
+  if (route !== undefined) return { next: { ...plan, route }, delayMs: 0 };
+  const { retryAfterMs } = classifyError(doubt);
+  return { next: plan, delayMs: backoffDelayMs(context.retryPolicy, attempt, retryAfterMs) };
+}
+
+function nextRoute(context: TransferContext, route: Route): Route | undefined {
+  const next = ROUTES[ROUTES.indexOf(route) + 1];
+  return next === 's3' && context.direct === undefined ? undefined : next;
+}
+
+/** @throws SourceError `SOURCE_NOT_FOUND` where S3 does not have the object (any more) */
+async function askSource(context: TransferContext, key: string, signal: AbortSignal): Promise<ExpectedObject> {
+  const stat = await retry(context.retryPolicy, { signal }, () => context.stater.stat(key, signal));
+  if (stat === undefined) {
+    throw new SourceError('SOURCE_NOT_FOUND', `S3 has no object ${JSON.stringify(key)} (any more)`, {
+      op: 'HeadObject',
+      source: key,
+      httpStatus: 404,
+    });
+  }
+  return { key, sizeBytes: stat.sizeBytes, etag: stat.etag };
+}
