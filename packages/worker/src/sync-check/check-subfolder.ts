@@ -23,7 +23,7 @@ export type CheckResult =
 export async function checkSubfolder(
   context: CheckContext,
   dirKey: string,
-  onDifference: (difference: Difference) => void,
+  onDifference: (difference: Difference) => void | Promise<void>,
   signal: AbortSignal,
 ): Promise<CheckResult> {
   const lease = await context.stateStore.startSyncCheck(dirKey, context.owner, context.leaseMs);
