@@ -1,0 +1,55 @@
+import { secretId } from './cdn-schemas.ts';
+import { field } from './field.ts';
+import { text, word } from './value-schemas.ts';
+
+/** What only the fleet's services use. An embedded deployment reads the same file and says that it passes them by. */
+export const FLEET_FIELDS = {
+  gcpProject: field({
+    name: 'gcp_project',
+    description: 'Google Cloud project of Datastore, Secret Manager, Pub/Sub and logging',
+    valueName: 'project',
+    schema: word,
+  }),
+  credentialsSecretId: field({
+    name: 'credentials_secret_id',
+    description: 'secret that holds AWS and MySQL credentials as JSON (aws_key_id, aws_key_secret, mysql_config)',
+    valueName: 'id',
+    schema: secretId,
+  }),
+  mysqlTable: field({
+    name: 'mysql_table',
+    description: 'MySQL table that holds the state of the transfer',
+    valueName: 'table',
+    schema: text.regex(/^(?:[A-Za-z0-9_$]+\.)?[A-Za-z0-9_$]+$/, 'must be a table name: letters, digits, _ and $'),
+  }),
+  pullQuery: field({
+    name: 'pull_query',
+    description: 'SQL that selects subfolders to publish, in place of the built-in statement',
+    valueName: 'sql',
+    schema: text,
+  }),
+  updateQuery: field({
+    name: 'update_query',
+    description: 'SQL that marks a subfolder as published, in place of the built-in statement',
+    valueName: 'sql',
+    schema: text,
+  }),
+  insertQuery: field({
+    name: 'insert_query',
+    description: 'SQL that adds a subfolder, in place of the built-in statement',
+    valueName: 'sql',
+    schema: text,
+  }),
+  startQuery: field({
+    name: 'start_query',
+    description: 'SQL that marks the start of a check or repair, in place of the built-in statement',
+    valueName: 'sql',
+    schema: text,
+  }),
+  endQuery: field({
+    name: 'end_query',
+    description: 'SQL that stores the result of a check or repair, in place of the built-in statement',
+    valueName: 'sql',
+    schema: text,
+  }),
+};

@@ -1,0 +1,71 @@
+import { field } from './field.ts';
+import { choice, integer, mebibytes, text } from './value-schemas.ts';
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+/** How a process works. */
+export const PROCESS_FIELDS = {
+  loggerName: field({
+    name: 'logger_name',
+    description: 'name in every log line',
+    valueName: 'name',
+    schema: text,
+    default: 'object-transfer-tool',
+  }),
+  logLevel: field({
+    name: 'log_level',
+    description: `least severe log lines that are written: ${LOG_LEVELS.join(', ')}`,
+    valueName: 'level',
+    schema: choice(LOG_LEVELS),
+    default: 'info',
+  }),
+  state: field({
+    name: 'state',
+    description: 'SQLite file that holds the state of the transfer; one file for one pair of buckets and prefixes',
+    valueName: 'file',
+    schema: text,
+    default: 'object-transfer.sqlite',
+  }),
+  processes: field({
+    name: 'processes',
+    description: 'worker processes',
+    valueName: 'n',
+    schema: integer(1, 256),
+    default: 1,
+  }),
+  initialConcurrency: field({
+    name: 'initial_concurrency',
+    description: 'objects in flight per process at the start; grows while that helps',
+    valueName: 'n',
+    schema: integer(1, 4096),
+    default: 16,
+  }),
+  maxConcurrency: field({
+    name: 'max_concurrency',
+    description: 'objects in flight per process, at most',
+    valueName: 'n',
+    schema: integer(1, 4096),
+    default: 128,
+  }),
+  memoryBudgetBytes: field({
+    name: 'memory_budget_mib',
+    description: 'bytes in flight per process, at most, in MiB',
+    valueName: 'mib',
+    schema: mebibytes(8, 1024 * 1024),
+    default: 128,
+  }),
+  partSizeBytes: field({
+    name: 'part_size_mib',
+    description: 'larger objects move as parallel parts of this size, in MiB',
+    valueName: 'mib',
+    schema: mebibytes(1, 5 * 1024),
+    default: 16,
+  }),
+  maxAttempts: field({
+    name: 'max_attempts',
+    description: 'tries per object in one process before it is handed to the error topic',
+    valueName: 'n',
+    schema: integer(1, 100),
+    default: 6,
+  }),
+};

@@ -1,0 +1,67 @@
+import type { FieldKey, FieldValue } from './fields.ts';
+
+/** Values that were read so far; a field that is wrong by itself, or that the module does not read, is absent. */
+export type PartialSettings = { readonly [K in FieldKey]?: FieldValue<K> | undefined };
+
+export interface RuleInput {
+  readonly settings: PartialSettings;
+  /** True where the field was given at all, be it rightly or wrongly. */
+  readonly wasGiven: (key: FieldKey) => boolean;
+}
+
+export interface RuleBreach {
+  /** The field to put right. */
+  readonly key: FieldKey;
+  readonly problem: string;
+}
+
+/** What fields must satisfy together. */
+export function breachedRules(input: RuleInput): readonly RuleBreach[] {
+  return [...signingRules(input), ...orderRules(input)];
+}
+
+function signingRules({ settings, wasGiven }: RuleInput): readonly RuleBreach[] {
+  const breaches: RuleBreach[] = [];
+  const bySecret = wasGiven('urlSignerPrivateKeySecretId');
+  const byFile = wasGiven('urlSignerPrivateKeyFile');
+  const byId = wasGiven('urlSignerKeyPairId');
+  if (bySecret && byFile) {
+    breaches.push({
+      key: 'urlSignerPrivateKeyFile',
+      problem: 'cannot be given together with url_signer_private_key_secret_id',
+    });
+  }
+  const demanded = settings.cdnAuth === 'signed';
+  if (!demanded && (wasGiven('cdnAuth') || !(bySecret || byFile || byId))) return breaches;
+  const because = demanded ? 'cdn_auth is signed' : 'signed URLs need both the key and its id';
+  if (!byId) breaches.push({ key: 'urlSignerKeyPairId', problem: `is missing: ${because}` });
+  if (!bySecret && !byFile) {
+    breaches.push({
+      key: 'urlSignerPrivateKeySecretId',
+      problem: `is missing, or url_signer_private_key_file: ${because}`,
+    });
+  }
+  return breaches;
+}
+
+function orderRules({ settings, wasGiven }: RuleInput): readonly RuleBreach[] {
+  const breaches: RuleBreach[] = [];
+  const { lastModifiedAfter, lastModifiedBefore, partSizeBytes, memoryBudgetBytes } = settings;
+  if (lastModifiedAfter !== undefined && lastModifiedBefore !== undefined && lastModifiedAfter >= lastModifiedBefore) {
+    breaches.push({ key: 'lastModifiedAfter', problem: 'must be earlier than last_modified_before' });
+  }
+  if (partSizeBytes !== undefined && memoryBudgetBytes !== undefined && partSizeBytes > memoryBudgetBytes) {
+    breaches.push({ key: 'partSizeBytes', problem: 'must not be larger than memory_budget_mib' });
+  }
+  // The default of initial_concurrency gives way to a smaller max_concurrency; a value that was asked for does not.
+  const { initialConcurrency, maxConcurrency } = settings;
+  if (
+    wasGiven('initialConcurrency') &&
+    initialConcurrency !== undefined &&
+    maxConcurrency !== undefined &&
+    initialConcurrency > maxConcurrency
+  ) {
+    breaches.push({ key: 'initialConcurrency', problem: 'must not be larger than max_concurrency' });
+  }
+  return breaches;
+}
