@@ -1,0 +1,198 @@
+import { SOURCE_ETAG_METADATA, type DestinationObject } from '../domain/destination-object.ts';
+import { ConfigurationError, DestinationError } from '../domain/errors.ts';
+import type { ComposeRequest, ObjectDestination, WriteRequest } from '../ports/object-destination.ts';
+import { DEFAULT_RETRY_POLICY, type RetryPolicy } from '../runtime/retry.ts';
+import { resolveGcsEndpoint } from './gcs-endpoint.ts';
+import { saysBucketIsMissing, type GcsOperation } from './gcs-failure.ts';
+import { createGcsJsonApi, type GcsJsonApi } from './gcs-json-api.ts';
+import { multipartBody } from './gcs-multipart-body.ts';
+import {
+  checkMetadataSize,
+  encodeCrc32c,
+  encodeMd5,
+  OBJECT_FIELDS,
+  toDestinationObject,
+  toGcsProperties,
+} from './gcs-object-fields.ts';
+import { listGcsObjects } from './gcs-object-listing.ts';
+import { createGcsTokenSource, type GcsTokenSource } from './gcs-token-source.ts';
+import { createHttpPool, DEFAULT_HTTP_POOL_SETTINGS, type HttpPoolSettings } from './http-pool.ts';
+import { encodeStrictly, queryString } from './query-string.ts';
+
+export interface GcsDestinationSettings {
+  readonly bucket: string;
+  /** `STORAGE_EMULATOR_HOST`: another server that speaks the JSON API; it is given no token. */
+  readonly emulatorHost?: string | undefined;
+  /** Default: Google's application default credentials. */
+  readonly tokens?: GcsTokenSource | undefined;
+  readonly pool?: HttpPoolSettings | undefined;
+  /** Of listings; nothing else retries by itself. */
+  readonly listRetryPolicy?: RetryPolicy | undefined;
+}
+
+const MAX_COMPOSE_PARTS = 32;
+
+/**
+ * A GCS bucket over the JSON API.
+ * @throws ConfigurationError `CONFIG_INVALID` for an emulator host that is no URL
+ * @see https://cloud.google.com/storage/docs/json_api/v1
+ */
+export function createGcsObjectDestination(settings: GcsDestinationSettings): ObjectDestination {
+  return new GcsObjectDestination(settings);
+}
+
+class GcsObjectDestination implements ObjectDestination {
+  readonly #bucket: string;
+  readonly #api: GcsJsonApi;
+  readonly #bucketPath: string;
+  readonly #objectsPath: string;
+  readonly #uploadPath: string;
+  readonly #listRetryPolicy: RetryPolicy;
+
+  constructor(settings: GcsDestinationSettings) {
+    const endpoint = resolveGcsEndpoint(settings.emulatorHost);
+    const bucketPath = `/storage/v1/b/${encodeStrictly(settings.bucket)}`;
+    this.#bucket = settings.bucket;
+    this.#bucketPath = endpoint.basePath + bucketPath;
+    this.#objectsPath = `${endpoint.basePath}${bucketPath}/o`;
+    this.#uploadPath = `${endpoint.basePath}/upload${bucketPath}/o`;
+    this.#listRetryPolicy = settings.listRetryPolicy ?? DEFAULT_RETRY_POLICY;
+    const pool = createHttpPool(endpoint.origin, settings.pool ?? DEFAULT_HTTP_POOL_SETTINGS);
+    this.#api = createGcsJsonApi(pool, endpoint.isEmulator ? undefined : (settings.tokens ?? createGcsTokenSource()));
+  }
+
+  async checkBucket(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#getBucket(signal);
+    } catch (error) {
+      if (!(error instanceof DestinationError) || error.code !== 'DESTINATION_NOT_FOUND') throw error;
+      throw new ConfigurationError('CONFIG_BUCKET_MISSING', `there is no GCS bucket ${this.#bucket}`, {
+        op: error.op,
+        destination: error.destination,
+        cause: error,
+      });
+    }
+  }
+
+  /** `storage.buckets.get` is not among the permissions of the usual object roles: a listing tells as well. */
+  async #getBucket(signal: AbortSignal): Promise<void> {
+    const get = this.#operation('buckets.get', '', 'storage.buckets.get');
+    try {
+      await this.#api.send({ method: 'GET', path: `${this.#bucketPath}?fields=name`, operation: get, signal });
+    } catch (error) {
+      if (!(error instanceof DestinationError) || error.code !== 'DESTINATION_FORBIDDEN') throw error;
+      const list = this.#operation('objects.list', '', 'storage.objects.list');
+      const path = `${this.#objectsPath}?maxResults=1&fields=nextPageToken`;
+      await this.#api.send({ method: 'GET', path, operation: list, signal });
+    }
+  }
+
+  listObjects(list: Parameters<ObjectDestination['listObjects']>[0]): ReturnType<ObjectDestination['listObjects']> {
+    const context = {
+      api: this.#api,
+      bucket: this.#bucket,
+      objectsPath: this.#objectsPath,
+      retryPolicy: this.#listRetryPolicy,
+    };
+    return listGcsObjects(context, list);
+  }
+
+  async stat(name: string, signal: AbortSignal): Promise<DestinationObject | undefined> {
+    const operation = this.#operation('objects.get', name, 'storage.objects.get');
+    const path = `${this.#objectPath(name)}?${queryString({ fields: OBJECT_FIELDS })}`;
+    try {
+      return parseObject(await this.#api.send({ method: 'GET', path, operation, signal }), operation);
+    } catch (error) {
+      if (isMissingObject(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** @see https://cloud.google.com/storage/docs/json_api/v1/objects/insert */
+  async write(request: WriteRequest): Promise<DestinationObject> {
+    const { name, content, sizeBytes, properties, storageClass, crc32c, md5, ifGenerationMatch, signal } = request;
+    const operation = this.#operation('objects.insert', name, WRITE_PERMISSION);
+    checkMetadataSize(operation.op, operation.destination, properties.metadata);
+    const metadata = {
+      name,
+      ...toGcsProperties(properties, storageClass),
+      crc32c: encodeCrc32c(crc32c),
+      md5Hash: md5 === undefined ? undefined : encodeMd5(md5),
+    };
+    const path = `${this.#uploadPath}?${queryString({ uploadType: 'multipart', ifGenerationMatch, fields: OBJECT_FIELDS })}`;
+    const body = multipartBody(metadata, content, sizeBytes);
+    return parseObject(await this.#api.send({ method: 'POST', path, body, operation, signal }), operation);
+  }
+
+  /** @see https://cloud.google.com/storage/docs/json_api/v1/objects/compose */
+  async compose(request: ComposeRequest): Promise<DestinationObject> {
+    const { name, parts, properties, storageClass, ifGenerationMatch, signal } = request;
+    if (parts.length === 0 || parts.length > MAX_COMPOSE_PARTS) {
+      throw new RangeError(`compose takes 1 to ${MAX_COMPOSE_PARTS} parts, not ${parts.length}`);
+    }
+    const operation = this.#operation('objects.compose', name, WRITE_PERMISSION);
+    checkMetadataSize(operation.op, operation.destination, properties.metadata);
+    const path = `${this.#objectPath(name)}/compose?${queryString({ ifGenerationMatch, fields: OBJECT_FIELDS })}`;
+    const body = jsonBody({
+      sourceObjects: parts.map((part) => ({ name: part.name, generation: part.generation })),
+      destination: toGcsProperties(properties, storageClass),
+    });
+    return parseObject(await this.#api.send({ method: 'POST', path, body, operation, signal }), operation);
+  }
+
+  /** @see https://cloud.google.com/storage/docs/json_api/v1/objects/patch */
+  async recordSourceEtag(name: string, sourceEtag: string, generation: string, signal: AbortSignal): Promise<void> {
+    const operation = this.#operation('objects.patch', name, 'storage.objects.update');
+    const path = `${this.#objectPath(name)}?${queryString({ ifGenerationMatch: generation, fields: 'name' })}`;
+    const body = jsonBody({ metadata: { [SOURCE_ETAG_METADATA]: sourceEtag } });
+    await this.#api.send({ method: 'PATCH', path, body, operation, signal });
+  }
+
+  async delete(name: string, ifGenerationMatch: string | undefined, signal: AbortSignal): Promise<void> {
+    const operation = this.#operation('objects.delete', name, 'storage.objects.delete');
+    const query = queryString({ ifGenerationMatch });
+    const path = query === '' ? this.#objectPath(name) : `${this.#objectPath(name)}?${query}`;
+    try {
+      await this.#api.send({ method: 'DELETE', path, operation, signal });
+    } catch (error) {
+      if (!isMissingObject(error)) throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#api.close();
+  }
+
+  /** A name is one path segment: its slashes are encoded too. */
+  #objectPath(name: string): string {
+    return `${this.#objectsPath}/${encodeStrictly(name)}`;
+  }
+
+  #operation(op: string, name: string, permission: string): GcsOperation {
+    return { op, destination: `gs://${this.#bucket}/${name}`, permission };
+  }
+}
+
+const WRITE_PERMISSION = 'storage.objects.create (and storage.objects.delete to overwrite)';
+
+function jsonBody(value: unknown): { contentType: string; sizeBytes: number; pieces: Buffer } {
+  const pieces = Buffer.from(JSON.stringify(value));
+  return { contentType: 'application/json; charset=UTF-8', sizeBytes: pieces.length, pieces };
+}
+
+/** An answer that is cut off or no object says nothing about whether the request was carried out. */
+function parseObject(body: string, { op, destination }: GcsOperation): DestinationObject {
+  try {
+    return toDestinationObject(JSON.parse(body));
+  } catch (error) {
+    throw new DestinationError('DESTINATION_UNAVAILABLE', `${op} ${destination}: unreadable answer: ${String(error)}`, {
+      op,
+      destination,
+      cause: error,
+    });
+  }
+}
+
+function isMissingObject(error: unknown): boolean {
+  return error instanceof DestinationError && error.code === 'DESTINATION_NOT_FOUND' && !saysBucketIsMissing(error);
+}

@@ -1,0 +1,91 @@
+import { SOURCE_ETAG_METADATA, type DestinationObject } from '../domain/destination-object.ts';
+import { DestinationError } from '../domain/errors.ts';
+import type { ObjectProperties } from '../domain/source-object.ts';
+
+/**
+ * The one place that maps GCS's object resource to and from the tool's own types: base64 to numbers and hexadecimal,
+ * decimal strings to numbers, names of fields.
+ * @see https://cloud.google.com/storage/docs/json_api/v1/objects#resource
+ */
+
+/** What is asked of every object that GCS reports. */
+export const OBJECT_FIELDS = `name,size,generation,crc32c,md5Hash,metadata/${SOURCE_ETAG_METADATA}`;
+
+/** GCS's limit for custom metadata, names and values together. */
+export const MAX_METADATA_BYTES = 8192;
+
+/** Fields of the resource that the tool writes. */
+export interface GcsObjectMetadata {
+  readonly name?: string;
+  readonly contentType?: string | undefined;
+  readonly cacheControl?: string | undefined;
+  readonly contentDisposition?: string | undefined;
+  readonly contentLanguage?: string | undefined;
+  readonly contentEncoding?: string | undefined;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly storageClass?: string | undefined;
+  readonly crc32c?: string;
+  readonly md5Hash?: string | undefined;
+}
+
+/** @throws TypeError where the resource is not what was asked for; the caller knows what to make of it */
+export function toDestinationObject(resource: unknown): DestinationObject {
+  if (typeof resource !== 'object' || resource === null) throw new TypeError('an object resource is no JSON object');
+  const { name, size, generation, crc32c, md5Hash, metadata } = resource as Record<string, unknown>;
+  if (typeof name !== 'string' || name === '') throw new TypeError('an object resource has no name');
+  const sizeBytes = typeof size === 'string' && /^\d+$/.test(size) ? Number(size) : Number.NaN;
+  if (!Number.isSafeInteger(sizeBytes)) throw new TypeError(`${JSON.stringify(name)} has no size`);
+  if (typeof generation !== 'string' || !/^\d+$/.test(generation)) {
+    throw new TypeError(`${JSON.stringify(name)} has no generation`);
+  }
+  const sourceEtag = (metadata as Record<string, unknown> | null | undefined)?.[SOURCE_ETAG_METADATA];
+  return {
+    name,
+    sizeBytes,
+    generation,
+    crc32c: typeof crc32c === 'string' ? decodeCrc32c(crc32c) : undefined,
+    md5: typeof md5Hash === 'string' ? Buffer.from(md5Hash, 'base64').toString('hex') : undefined,
+    sourceEtag: typeof sourceEtag === 'string' ? sourceEtag : undefined,
+  };
+}
+
+/** Fields that are absent at the source stay absent: `JSON.stringify` leaves out what is `undefined`. */
+export function toGcsProperties(properties: ObjectProperties, storageClass: string | undefined): GcsObjectMetadata {
+  return {
+    contentType: properties.contentType,
+    cacheControl: properties.cacheControl,
+    contentDisposition: properties.contentDisposition,
+    contentLanguage: properties.contentLanguage,
+    contentEncoding: properties.contentEncoding,
+    metadata: properties.metadata,
+    storageClass,
+  };
+}
+
+/** @throws DestinationError `DESTINATION_METADATA_TOO_LARGE` beyond {@link MAX_METADATA_BYTES} */
+export function checkMetadataSize(op: string, destination: string, metadata: Readonly<Record<string, string>>): void {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(metadata)) bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
+  if (bytes <= MAX_METADATA_BYTES) return;
+  throw new DestinationError(
+    'DESTINATION_METADATA_TOO_LARGE',
+    `${op} ${destination}: the custom metadata has ${bytes} bytes, GCS takes ${MAX_METADATA_BYTES}`,
+    { op, destination },
+  );
+}
+
+/** Four bytes, the most significant first, in base64. */
+export function encodeCrc32c(crc32c: number): string {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32BE(crc32c >>> 0);
+  return bytes.toString('base64');
+}
+
+export function encodeMd5(md5: string): string {
+  return Buffer.from(md5, 'hex').toString('base64');
+}
+
+function decodeCrc32c(text: string): number | undefined {
+  const bytes = Buffer.from(text, 'base64');
+  return bytes.length === 4 ? bytes.readUInt32BE() : undefined;
+}

@@ -1,0 +1,121 @@
+import type { DestinationObject } from '../domain/destination-object.ts';
+import { DestinationError } from '../domain/errors.ts';
+import type { DestinationListRequest, DestinationPage } from '../ports/object-destination.ts';
+import { retry, type RetryPolicy } from '../runtime/retry.ts';
+import type { GcsOperation } from './gcs-failure.ts';
+import type { GcsJsonApi } from './gcs-json-api.ts';
+import { OBJECT_FIELDS, toDestinationObject } from './gcs-object-fields.ts';
+import { listingDisorder } from './listing-order.ts';
+import { prefetchPages, type FetchedPage } from './prefetch-pages.ts';
+import { queryString } from './query-string.ts';
+
+/** What a listing runs on. */
+export interface GcsListContext {
+  readonly api: GcsJsonApi;
+  readonly bucket: string;
+  /** `/storage/v1/b/<bucket>/o`, below the endpoint's base path. */
+  readonly objectsPath: string;
+  readonly retryPolicy: RetryPolicy;
+}
+
+/** How far a listing has come: what the next page is asked by and held against. */
+interface ListCursor {
+  readonly pageToken: string;
+  readonly lastName: string | undefined;
+  readonly lastPrefix: string | undefined;
+}
+
+interface ListAnswer {
+  readonly objects: readonly DestinationObject[];
+  readonly prefixes: readonly string[];
+  readonly nextPageToken: string | undefined;
+}
+
+/** Without `fields` a page carries ten times as much. */
+const LIST_FIELDS = `items(${OBJECT_FIELDS}),prefixes,nextPageToken`;
+
+/**
+ * Lists objects, the next page being asked for while the current one is used. A page that cannot be trusted is asked for
+ * again, and in the end an error; it is never an empty or a shorter listing.
+ * @see https://cloud.google.com/storage/docs/json_api/v1/objects/list
+ */
+export function listGcsObjects(context: GcsListContext, list: DestinationListRequest): AsyncIterable<DestinationPage> {
+  return prefetchPages<DestinationPage, ListCursor>(
+    (cursor, signal) => retry(context.retryPolicy, { signal }, () => fetchPage(context, list, cursor, signal)),
+    list.signal,
+  );
+}
+
+async function fetchPage(
+  context: GcsListContext,
+  list: DestinationListRequest,
+  cursor: ListCursor | undefined,
+  signal: AbortSignal,
+): Promise<FetchedPage<DestinationPage, ListCursor>> {
+  const operation: GcsOperation = {
+    op: 'objects.list',
+    destination: `gs://${context.bucket}/${list.prefix}`,
+    permission: 'storage.objects.list',
+  };
+  const query = queryString({
+    prefix: list.prefix,
+    delimiter: list.delimiter,
+    startOffset: list.startOffset,
+    endOffset: list.endOffset,
+    maxResults: list.pageSize === undefined ? undefined : String(list.pageSize),
+    pageToken: cursor?.pageToken,
+    fields: LIST_FIELDS,
+  });
+  const path = `${context.objectsPath}?${query}`;
+  const body = await context.api.send({ method: 'GET', path, operation, signal });
+  const answer = parseAnswer(body, operation);
+  const next = verifyAnswer(answer, list, cursor, operation);
+  return { page: { objects: answer.objects, commonPrefixes: answer.prefixes }, next };
+}
+
+function parseAnswer(body: string, operation: GcsOperation): ListAnswer {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (typeof parsed !== 'object' || parsed === null) throw new TypeError('the page is no JSON object');
+    const { items = [], prefixes = [], nextPageToken } = parsed as Record<string, unknown>;
+    if (!Array.isArray(items) || !isStringArray(prefixes)) throw new TypeError('items or prefixes are no lists');
+    if (nextPageToken !== undefined && typeof nextPageToken !== 'string')
+      throw new TypeError('nextPageToken is no text');
+    return { objects: items.map(toDestinationObject), prefixes, nextPageToken };
+  } catch (error) {
+    const problem = error instanceof SyntaxError ? 'the page is cut off or no JSON' : String(error);
+    throw invalidListing(operation, problem, error);
+  }
+}
+
+function isStringArray(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+/** @returns what the next page is asked by; `undefined` where this is the last */
+function verifyAnswer(
+  { objects, prefixes, nextPageToken }: ListAnswer,
+  list: DestinationListRequest,
+  cursor: ListCursor | undefined,
+  operation: GcsOperation,
+): ListCursor | undefined {
+  const names = objects.map((object) => object.name);
+  const disorder =
+    listingDisorder(names, list.prefix, cursor?.lastName) ?? listingDisorder(prefixes, list.prefix, cursor?.lastPrefix);
+  if (disorder !== undefined) throw invalidListing(operation, disorder);
+  if (nextPageToken === undefined || nextPageToken === '') return undefined;
+  if (nextPageToken === cursor?.pageToken) throw invalidListing(operation, 'the page token repeats itself');
+  return {
+    pageToken: nextPageToken,
+    lastName: names.at(-1) ?? cursor?.lastName,
+    lastPrefix: prefixes.at(-1) ?? cursor?.lastPrefix,
+  };
+}
+
+function invalidListing({ op, destination }: GcsOperation, problem: string, cause?: unknown): DestinationError {
+  return new DestinationError('DESTINATION_LISTING_INVALID', `${op} ${destination}: ${problem}`, {
+    op,
+    destination,
+    cause,
+  });
+}

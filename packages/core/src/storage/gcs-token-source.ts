@@ -1,0 +1,77 @@
+import { GoogleAuth, type AuthClient, type GoogleAuthOptions } from 'google-auth-library';
+import { ConfigurationError, DestinationError } from '../domain/errors.ts';
+
+/** Access tokens for GCS. */
+export interface GcsTokenSource {
+  /** @returns a token that holds for minutes yet; cached */
+  token(): Promise<string>;
+  /** To be called when GCS refused a token: the next one is new, unless another request has seen to that already. */
+  discard(refused: string): void;
+}
+
+const SCOPE = 'https://www.googleapis.com/auth/devstorage.read_write';
+
+/**
+ * Tokens of Google's application default credentials, or of those given; the library caches them and renews them five
+ * minutes before they expire. Errors carry no cause: those of the library hold the request with its secrets.
+ */
+export function createGcsTokenSource(
+  options: Pick<GoogleAuthOptions, 'credentials' | 'keyFilename'> = {},
+): GcsTokenSource {
+  const auth = new GoogleAuth({ ...options, scopes: [SCOPE] });
+  let client: Promise<AuthClient> | undefined;
+  let current: { readonly client: AuthClient; readonly token: string } | undefined;
+  return {
+    async token() {
+      client ??= findClient(auth);
+      try {
+        const found = await client;
+        const { token } = await found.getAccessToken();
+        if (typeof token !== 'string' || token === '') throw new TypeError('the answer holds no token');
+        current = { client: found, token };
+        return token;
+      } catch (error) {
+        if (error instanceof ConfigurationError) {
+          client = undefined;
+          throw error;
+        }
+        throw tokenError(error);
+      }
+    },
+    discard(refused) {
+      if (current === undefined || current.token !== refused) return;
+      // An expiry long past makes the library fetch another one.
+      current.client.setCredentials({ ...current.client.credentials, expiry_date: 1 });
+      current = undefined;
+    },
+  };
+}
+
+async function findClient(auth: GoogleAuth): Promise<AuthClient> {
+  try {
+    return await auth.getClient();
+  } catch (error) {
+    throw new ConfigurationError('CONFIG_SECRET_MISSING', `no Google credentials: ${reasonOf(error)}`, {
+      op: 'readCredentials',
+    });
+  }
+}
+
+function tokenError(error: unknown): DestinationError {
+  const status = statusOf(error);
+  const refused = status === 400 || status === 401 || status === 403;
+  return new DestinationError(
+    refused ? 'DESTINATION_FORBIDDEN' : 'DESTINATION_UNAVAILABLE',
+    `Google gave no access token: ${reasonOf(error)}`,
+    { op: 'getAccessToken', httpStatus: status },
+  );
+}
+
+function statusOf(error: unknown): number | undefined {
+  const status: unknown = error instanceof Error && 'status' in error ? error.status : undefined;
+  return typeof status === 'number' ? status : undefined;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,39 @@
+import type { Pool } from 'undici';
+import { createHttpPool, type HttpPoolSettings } from './http-pool.ts';
+import { resolveS3Endpoint, type S3Endpoint, type S3EndpointSettings } from './s3-endpoint.ts';
+import { createSigV4Signer, type AwsCredentialsProvider, type SigV4Signer } from './sigv4-signer.ts';
+
+export interface S3ConnectionSettings extends S3EndpointSettings {
+  /** `'anonymous'` for a bucket that anybody may read. */
+  readonly credentials: AwsCredentialsProvider | 'anonymous';
+  readonly pool?: HttpPoolSettings | undefined;
+}
+
+/** One bucket: what its reader, its stater and its lister share. */
+export interface S3Connection {
+  readonly endpoint: S3Endpoint;
+  readonly pool: Pool;
+  /** Headers that prove who asks; none for an anonymous connection. */
+  authorize(
+    method: 'GET' | 'HEAD',
+    rawPath: string,
+    query?: Readonly<Record<string, string>>,
+  ): Promise<Record<string, string>>;
+  /** Breaks off what is under way. */
+  close(): Promise<void>;
+}
+
+/** @throws ConfigurationError `CONFIG_INVALID` for an endpoint that is no URL */
+export function createS3Connection(settings: S3ConnectionSettings): S3Connection {
+  const endpoint = resolveS3Endpoint(settings);
+  const pool = createHttpPool(endpoint.origin, settings.pool);
+  const signer: SigV4Signer | undefined =
+    settings.credentials === 'anonymous' ? undefined : createSigV4Signer(settings.region, settings.credentials);
+  return {
+    endpoint,
+    pool,
+    authorize: async (method, rawPath, query) =>
+      signer === undefined ? {} : signer({ method, host: endpoint.host, rawPath, query: query ?? {} }),
+    close: () => pool.destroy(),
+  };
+}

@@ -1,0 +1,145 @@
+import { ConfigurationError, SourceError } from '../domain/errors.ts';
+import type { ListRequest, ObjectLister, SourcePage } from '../ports/object-source.ts';
+import { DEFAULT_RETRY_POLICY, retry, type RetryPolicy } from '../runtime/retry.ts';
+import { listingDisorder } from './listing-order.ts';
+import { prefetchPages, type FetchedPage } from './prefetch-pages.ts';
+import { queryString } from './query-string.ts';
+import { readBoundedBody } from './response-body.ts';
+import type { S3Connection } from './s3-connection.ts';
+import { s3Uri } from './s3-endpoint.ts';
+import { parseS3ListPage, type S3ListPage } from './s3-list-page.ts';
+import { sourceConnectionError, sourceStatusError, type SourceRequest } from './source-failure.ts';
+import { XmlSyntaxError } from './xml-scanner.ts';
+
+/** How far a listing has come: what the next page is asked by and held against. */
+interface ListCursor {
+  readonly continuationToken: string;
+  readonly lastKey: string | undefined;
+  readonly lastPrefix: string | undefined;
+}
+
+/** A page of 1,000 keys of 1,024 bytes, every byte percent-encoded, is a quarter of this. */
+const MAX_PAGE_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Lists a bucket by ListObjectsV2, the next page being asked for while the current one is used. A page that cannot be
+ * trusted (cut off, out of order, outside the prefix, a continuation token missing or repeated) is asked for again, and
+ * in the end an error; it is never an empty or a shorter listing.
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+ */
+export function createS3ObjectLister(
+  connection: S3Connection,
+  retryPolicy: RetryPolicy = DEFAULT_RETRY_POLICY,
+): ObjectLister {
+  return {
+    listObjects(list: ListRequest): AsyncIterable<SourcePage> {
+      return prefetchPages<SourcePage, ListCursor>(
+        (cursor, signal) => retry(retryPolicy, { signal }, () => fetchPage(connection, list, cursor, signal)),
+        list.signal,
+      );
+    },
+  };
+}
+
+async function fetchPage(
+  connection: S3Connection,
+  list: ListRequest,
+  cursor: ListCursor | undefined,
+  signal: AbortSignal,
+): Promise<FetchedPage<SourcePage, ListCursor>> {
+  const request: SourceRequest = {
+    op: 'ListObjectsV2',
+    source: s3Uri(connection.endpoint, list.prefix),
+    throughCdn: false,
+    forbiddenHint: 's3:ListBucket is needed on the bucket',
+  };
+  const body = await sendList(connection, list, cursor, request, signal);
+  const page = parsePage(body, request);
+  const next = verifyPage(page, list, cursor, request);
+  return { page: { objects: page.objects, commonPrefixes: page.commonPrefixes }, next };
+}
+
+async function sendList(
+  connection: S3Connection,
+  list: ListRequest,
+  cursor: ListCursor | undefined,
+  request: SourceRequest,
+  signal: AbortSignal,
+): Promise<string> {
+  const query: Record<string, string> = { 'list-type': '2', 'encoding-type': 'url', prefix: list.prefix };
+  if (list.delimiter !== undefined) query['delimiter'] = list.delimiter;
+  if (cursor !== undefined) query['continuation-token'] = cursor.continuationToken;
+  const rawPath = connection.endpoint.basePath === '' ? '/' : connection.endpoint.basePath;
+  const headers = await connection.authorize('GET', rawPath, query);
+  try {
+    const response = await connection.pool.request({
+      method: 'GET',
+      path: `${rawPath}?${queryString(query)}`,
+      headers: { ...headers, 'accept-encoding': 'identity' },
+      signal,
+    });
+    const { bytes, complete } = await readBoundedBody(response.body, MAX_PAGE_BYTES);
+    if (response.statusCode === 200 && complete) return bytes.toString();
+    throw response.statusCode === 200
+      ? invalidListing(request, `the page has more than ${MAX_PAGE_BYTES} bytes`)
+      : listRefusal(connection, request, response.statusCode, response.headers, bytes.toString());
+  } catch (error) {
+    throw sourceConnectionError(request, error, signal);
+  }
+}
+
+/** Whatever code a 404 has, what is missing when listing is the bucket. */
+function listRefusal(
+  connection: S3Connection,
+  request: SourceRequest,
+  status: number,
+  headers: Parameters<typeof sourceStatusError>[2],
+  body: string,
+): Error {
+  if (status !== 404) return sourceStatusError(request, status, headers, body);
+  return new ConfigurationError('CONFIG_BUCKET_MISSING', `there is no S3 bucket ${connection.endpoint.bucket}`, {
+    op: request.op,
+    source: request.source,
+    httpStatus: status,
+  });
+}
+
+function parsePage(body: string, request: SourceRequest): S3ListPage {
+  try {
+    return parseS3ListPage(body);
+  } catch (error) {
+    throw error instanceof XmlSyntaxError ? invalidListing(request, error.message, error) : error;
+  }
+}
+
+/** @returns what the next page is asked by; `undefined` where this is the last */
+function verifyPage(
+  page: S3ListPage,
+  list: ListRequest,
+  cursor: ListCursor | undefined,
+  request: SourceRequest,
+): ListCursor | undefined {
+  const keys = page.objects.map((object) => object.key);
+  const disorder =
+    listingDisorder(keys, list.prefix, cursor?.lastKey) ??
+    listingDisorder(page.commonPrefixes, list.prefix, cursor?.lastPrefix);
+  if (disorder !== undefined) throw invalidListing(request, disorder);
+  if (!page.truncated) return undefined;
+  const token = page.nextContinuationToken;
+  if (token === undefined || token === '')
+    throw invalidListing(request, 'more is promised, without a continuation token');
+  if (token === cursor?.continuationToken) throw invalidListing(request, 'the continuation token repeats itself');
+  return {
+    continuationToken: token,
+    lastKey: keys.at(-1) ?? cursor?.lastKey,
+    lastPrefix: page.commonPrefixes.at(-1) ?? cursor?.lastPrefix,
+  };
+}
+
+function invalidListing(request: SourceRequest, problem: string, cause?: unknown): SourceError {
+  return new SourceError('SOURCE_LISTING_INVALID', `${request.op} ${request.source}: ${problem}`, {
+    op: request.op,
+    source: request.source,
+    cause,
+  });
+}
