@@ -1,0 +1,79 @@
+import type { Kysely } from 'kysely';
+import type { ObjectErrorRecord, OpenObjectError } from '../ports/state-store.ts';
+import type { StateTables } from './state-tables.ts';
+
+/** Keys of one statement. */
+const CHUNK_KEYS = 500;
+
+/** One row per key: open while `resolved_at` is NULL; a resolved one that fails again begins afresh. */
+export async function recordObjectErrors(
+  db: Kysely<StateTables>,
+  errors: readonly ObjectErrorRecord[],
+  now: number,
+): Promise<void> {
+  if (errors.length === 0) return;
+  await db.transaction().execute(async (transaction) => {
+    for (const error of errors) {
+      const { dirKey, key, code, message, attempts } = error;
+      const { numUpdatedRows } = await transaction
+        .updateTable('objectErrors')
+        .set((eb) => ({
+          // Before resolvedAt: MySQL assigns from left to right and reads what it has just assigned.
+          firstSeenAt: eb.case().when('resolvedAt', 'is', null).then(eb.ref('firstSeenAt')).else(now).end(),
+          resolvedAt: null,
+          code,
+          message,
+          attempts,
+          lastSeenAt: now,
+        }))
+        .where('dirKey', '=', dirKey)
+        .where('objectKey', '=', key)
+        .executeTakeFirst();
+      if (numUpdatedRows > 0n) continue;
+      await transaction
+        .insertInto('objectErrors')
+        .values({ dirKey, objectKey: key, code, message, attempts, firstSeenAt: now, lastSeenAt: now })
+        .execute();
+    }
+  });
+}
+
+export async function resolveObjectErrors(
+  db: Kysely<StateTables>,
+  dirKey: string,
+  keys: readonly string[],
+  now: number,
+): Promise<void> {
+  for (let start = 0; start < keys.length; start += CHUNK_KEYS) {
+    await db
+      .updateTable('objectErrors')
+      .set({ resolvedAt: now })
+      .where('dirKey', '=', dirKey)
+      .where('objectKey', 'in', keys.slice(start, start + CHUNK_KEYS))
+      .where('resolvedAt', 'is', null)
+      .execute();
+  }
+}
+
+export async function listOpenObjectErrors(
+  db: Kysely<StateTables>,
+  filter: { readonly dirKey?: string | undefined; readonly limit: number },
+): Promise<readonly OpenObjectError[]> {
+  let query = db
+    .selectFrom('objectErrors')
+    .selectAll()
+    .where('resolvedAt', 'is', null)
+    .orderBy('objectKey')
+    .orderBy('dirKey')
+    .limit(filter.limit);
+  if (filter.dirKey !== undefined) query = query.where('dirKey', '=', filter.dirKey);
+  return (await query.execute()).map((row) => ({
+    dirKey: row.dirKey,
+    key: row.objectKey,
+    code: row.code,
+    message: row.message,
+    attempts: row.attempts,
+    firstSeen: new Date(row.firstSeenAt),
+    lastSeen: new Date(row.lastSeenAt),
+  }));
+}

@@ -1,0 +1,105 @@
+import { type Expression, type Kysely, type Selectable, sql, type SqlBool } from 'kysely';
+import type { Subfolder } from '../domain/subfolder.ts';
+import type { SubfolderCounts } from '../ports/state-store.ts';
+import type { StateTables } from './state-tables.ts';
+
+const COLUMNS = [
+  'dirKey',
+  'initialTransfer',
+  'cdnTransferPublished',
+  'syncCheckInProgress',
+  'syncCheckFrequency',
+  'syncCheckError',
+  's3Size',
+  'gcsSize',
+  's3ObjectCount',
+  'gcsObjectCount',
+  'missingCount',
+  'mismatchedCount',
+  'extraCount',
+  'objectsPublished',
+  'bytesPublished',
+] as const;
+
+export async function getSubfolder(db: Kysely<StateTables>, dirKey: string): Promise<Subfolder | undefined> {
+  const row = await db.selectFrom('subfolders').select(COLUMNS).where('dirKey', '=', dirKey).executeTakeFirst();
+  return row && toSubfolder(row);
+}
+
+export async function listSubfolders(
+  db: Kysely<StateTables>,
+  afterDirKey: string | undefined,
+  limit: number,
+): Promise<readonly Subfolder[]> {
+  let query = db.selectFrom('subfolders').select(COLUMNS).orderBy('dirKey').limit(limit);
+  if (afterDirKey !== undefined) query = query.where('dirKey', '>', afterDirKey);
+  return (await query.execute()).map(toSubfolder);
+}
+
+/** Reads the whole table. The conditions are those of `subfolderStatus`, in SQL. */
+export async function countSubfolders(db: Kysely<StateTables>): Promise<SubfolderCounts> {
+  const row = await db
+    .selectFrom('subfolders')
+    .select((eb) => {
+      const checked = eb('syncCheckFrequency', '>', 0);
+      const verified = eb.and([
+        checked,
+        eb('syncCheckError', 'is', null),
+        eb('missingCount', '=', 0),
+        eb('mismatchedCount', '=', 0),
+        eb(eb('gcsObjectCount', '-', eb.ref('extraCount')), '=', eb.ref('s3ObjectCount')),
+      ]);
+      const published = eb('cdnTransferPublished', '<>', 0);
+      return [
+        eb.fn.countAll<number | string>().as('total'),
+        countWhere(eb.and([eb.not(checked), eb.not(published)])).as('waiting'),
+        countWhere(eb.and([eb.not(checked), published])).as('published'),
+        countWhere(eb.and([checked, eb.not(verified)])).as('mismatched'),
+        countWhere(verified).as('verified'),
+        sumOf('objectsPublished').as('objectsPublished'),
+        sumOf('bytesPublished').as('bytesPublished'),
+      ];
+    })
+    .executeTakeFirstOrThrow();
+  return {
+    // MySQL's sums are decimals, which its driver gives as strings.
+    total: Number(row.total),
+    waiting: Number(row.waiting),
+    published: Number(row.published),
+    mismatched: Number(row.mismatched),
+    verified: Number(row.verified),
+    objectsPublished: Number(row.objectsPublished),
+    bytesPublished: Number(row.bytesPublished),
+  };
+}
+
+function countWhere(condition: Expression<SqlBool>) {
+  return sql<number | string>`coalesce(sum(case when ${condition} then 1 else 0 end), 0)`;
+}
+
+function sumOf(column: 'objectsPublished' | 'bytesPublished') {
+  return sql<number | string>`coalesce(sum(${sql.ref(column)}), 0)`;
+}
+
+type SubfolderRow = Pick<Selectable<StateTables['subfolders']>, (typeof COLUMNS)[number]>;
+
+function toSubfolder(row: SubfolderRow): Subfolder {
+  return {
+    dirKey: row.dirKey,
+    // Whatever is not 0 is true, as in SQL: rows are written by hand, too.
+    initialTransfer: row.initialTransfer !== 0,
+    cdnTransferPublished: row.cdnTransferPublished !== 0,
+    syncCheckInProgress: row.syncCheckInProgress !== 0,
+    syncCheckFrequency: row.syncCheckFrequency,
+    syncCheckError: row.syncCheckError ?? undefined,
+    s3SizeBytes: row.s3Size,
+    gcsSizeBytes: row.gcsSize,
+    s3ObjectCount: row.s3ObjectCount,
+    gcsObjectCount: row.gcsObjectCount,
+    missingCount: row.missingCount,
+    mismatchedCount: row.mismatchedCount,
+    extraCount: row.extraCount,
+    objectsPublished: row.objectsPublished,
+    bytesPublished: row.bytesPublished,
+  };
+}

@@ -1,0 +1,103 @@
+import type { Kysely, Selectable } from 'kysely';
+import { StateError } from '../domain/errors.ts';
+import { RUN_STATUS, type RunRecord, type RunStatus, type StateStore } from '../ports/state-store.ts';
+import type { RunTable, StateTables } from './state-tables.ts';
+
+/** In one transaction: of two that begin at the same time, the second sees the first. */
+export async function beginRun(
+  db: Kysely<StateTables>,
+  run: Parameters<StateStore['beginRun']>[0],
+  now: number,
+): Promise<void> {
+  await db.transaction().execute(async (transaction) => {
+    const running = await transaction
+      .selectFrom('runs')
+      .selectAll()
+      .where('job', '=', run.job)
+      .where('status', '=', RUN_STATUS.running)
+      .execute();
+    for (const other of running.map(toRunRecord)) {
+      if (now - other.heartbeatAt.getTime() < run.staleAfterMs && run.isAlive(other)) throw alreadyRunning(other);
+      await endRunning(transaction, other.runId, {
+        status: RUN_STATUS.abandoned,
+        exitMessage: `taken over by ${run.runId} on ${run.host}`,
+        endedAt: now,
+      });
+    }
+    await transaction
+      .insertInto('runs')
+      .values({
+        runId: run.runId,
+        job: run.job,
+        host: run.host,
+        pid: run.pid,
+        startedAt: now,
+        heartbeatAt: now,
+        status: RUN_STATUS.running,
+      })
+      .execute();
+  });
+}
+
+export async function heartbeatRun(db: Kysely<StateTables>, runId: string, now: number): Promise<void> {
+  const { numUpdatedRows } = await db
+    .updateTable('runs')
+    .set({ heartbeatAt: now })
+    .where('runId', '=', runId)
+    .where('status', '=', RUN_STATUS.running)
+    .executeTakeFirst();
+  if (numUpdatedRows === 0n) throw notRunning(runId, 'heartbeatRun');
+}
+
+export async function endRun(
+  db: Kysely<StateTables>,
+  runId: string,
+  end: { readonly status: Exclude<RunStatus, 'RUNNING'>; readonly exitMessage: string | undefined },
+  now: number,
+): Promise<void> {
+  const ended = await endRunning(db, runId, { ...end, endedAt: now });
+  if (!ended) throw notRunning(runId, 'endRun');
+}
+
+async function endRunning(
+  db: Kysely<StateTables>,
+  runId: string,
+  end: { readonly status: RunStatus; readonly exitMessage: string | undefined; readonly endedAt: number },
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('runs')
+    .set({ status: end.status, exitMessage: end.exitMessage ?? null, endedAt: end.endedAt })
+    .where('runId', '=', runId)
+    .where('status', '=', RUN_STATUS.running)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
+function toRunRecord(row: Selectable<RunTable>): RunRecord {
+  return {
+    runId: row.runId,
+    job: row.job,
+    host: row.host,
+    pid: row.pid,
+    startedAt: new Date(row.startedAt),
+    heartbeatAt: new Date(row.heartbeatAt),
+    endedAt: row.endedAt === null ? undefined : new Date(row.endedAt),
+    status: row.status,
+    exitMessage: row.exitMessage ?? undefined,
+  };
+}
+
+function alreadyRunning(other: RunRecord): StateError {
+  return new StateError(
+    'STATE_RUN_ACTIVE',
+    `${other.job} is already running since ${other.startedAt.toISOString()} on ${other.host} (process ${other.pid})`,
+    { op: 'beginRun', source: other.runId },
+  );
+}
+
+function notRunning(runId: string, op: string): StateError {
+  return new StateError('STATE_LEASE_LOST', `run ${runId} has ended or another run has taken over`, {
+    op,
+    source: runId,
+  });
+}
