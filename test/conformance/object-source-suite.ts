@@ -30,6 +30,10 @@ async function collect(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
 function readWhole(reader: ObjectReader, key: string) {
   return reader.read({ key, signal: never });
 }
@@ -197,8 +201,6 @@ export function objectListingSuite(
     }
     return { keys, prefixes, pages };
   }
-
-  const byBytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
   test('lists every key byte for byte, in the order of the bytes', async () => {
     for (const key of HOSTILE_KEYS) fixture.put(`hostile/${key}`.slice(0, 1024), Buffer.from('x'));

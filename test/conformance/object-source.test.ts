@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, type KeyPairKeyObjectResult } from 'node:crypto';
 import { createCdnObjectReader, type CdnSigning } from '@object-transfer/core/storage/cdn-object-reader';
 import { createS3Connection } from '@object-transfer/core/storage/s3-connection';
 import { createS3ObjectLister } from '@object-transfer/core/storage/s3-object-lister';
@@ -82,12 +82,15 @@ function signedBy(pair: { readonly publicKey: string; readonly privateKey: strin
   return () => openCdn(signing, { publicKeys: { K2JCJMDEHXQW5F: pair.publicKey } });
 }
 
-const PEM = {
-  publicKeyEncoding: { type: 'spki', format: 'pem' },
-  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-} as const;
-const rsaKeys = generateKeyPairSync('rsa', { modulusLength: 2048, ...PEM });
-const ecKeys = generateKeyPairSync('ec', { namedCurve: 'prime256v1', ...PEM });
+function pem(pair: KeyPairKeyObjectResult) {
+  return {
+    publicKey: pair.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    privateKey: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  };
+}
+
+const rsaKeys = pem(generateKeyPairSync('rsa', { modulusLength: 2048 }));
+const ecKeys = pem(generateKeyPairSync('ec', { namedCurve: 'prime256v1' }));
 
 describe('S3 itself', () => {
   objectReaderSuite(openDirect);

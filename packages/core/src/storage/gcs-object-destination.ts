@@ -21,9 +21,9 @@ import { encodeStrictly, queryString } from './query-string.ts';
 
 export interface GcsDestinationSettings {
   readonly bucket: string;
-  /** `STORAGE_EMULATOR_HOST`: another server that speaks the JSON API; it is given no token. */
+  /** `STORAGE_EMULATOR_HOST`: another server that speaks the JSON API. */
   readonly emulatorHost?: string | undefined;
-  /** Default: Google's application default credentials. */
+  /** Default: Google's application default credentials, and none at all for an emulator. */
   readonly tokens?: GcsTokenSource | undefined;
   readonly pool?: HttpPoolSettings | undefined;
   /** Of listings; nothing else retries by itself. */
@@ -58,7 +58,8 @@ class GcsObjectDestination implements ObjectDestination {
     this.#uploadPath = `${endpoint.basePath}/upload${bucketPath}/o`;
     this.#listRetryPolicy = settings.listRetryPolicy ?? DEFAULT_RETRY_POLICY;
     const pool = createHttpPool(endpoint.origin, settings.pool ?? DEFAULT_HTTP_POOL_SETTINGS);
-    this.#api = createGcsJsonApi(pool, endpoint.isEmulator ? undefined : (settings.tokens ?? createGcsTokenSource()));
+    const tokens = settings.tokens ?? (endpoint.isEmulator ? undefined : createGcsTokenSource());
+    this.#api = createGcsJsonApi(pool, tokens);
   }
 
   async checkBucket(signal: AbortSignal): Promise<void> {

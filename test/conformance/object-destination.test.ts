@@ -1,0 +1,39 @@
+import { createGcsObjectDestination } from '@object-transfer/core/storage/gcs-object-destination';
+import { startGcsServer } from '@object-transfer/local-cloud/gcs/gcs-server';
+import { describe } from 'vitest';
+import { objectDestinationSuite } from './object-destination-suite.ts';
+
+const BUCKET = 'destination-bucket';
+
+describe('GCS', () => {
+  objectDestinationSuite(async () => {
+    const server = await startGcsServer({ buckets: [BUCKET] });
+    const destination = createGcsObjectDestination({ bucket: BUCKET, emulatorHost: server.url });
+    const missing = createGcsObjectDestination({ bucket: 'no-such-bucket', emulatorHost: server.url });
+    return {
+      destination,
+      missing,
+      async keptObject(name) {
+        const object = await server.objects.object(BUCKET, name);
+        if (object === undefined) return undefined;
+        const { contentType, cacheControl, contentDisposition, contentLanguage } = object.resource;
+        const { contentEncoding, storageClass, metadata } = object.resource;
+        return {
+          bytes: object.bytes,
+          contentType,
+          cacheControl,
+          contentDisposition,
+          contentLanguage,
+          contentEncoding,
+          storageClass,
+          metadata,
+        };
+      },
+      async close() {
+        await destination.close();
+        await missing.close();
+        await server.close();
+      },
+    };
+  });
+});
