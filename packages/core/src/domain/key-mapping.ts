@@ -45,7 +45,10 @@ export function destinationName(settings: KeyMappingSettings, key: string): stri
  */
 export function replaceKeyParts(key: string, replacements: Readonly<Record<string, string>>): string {
   let replaced = key;
-  for (const [part, replacement] of Object.entries(replacements)) replaced = replaced.replaceAll(part, replacement);
+  for (const [part, replacement] of Object.entries(replacements)) {
+    // As a function: a replacement string would have its `$` sequences expanded.
+    replaced = replaced.replaceAll(part, () => replacement);
+  }
   return replaced;
 }
 

@@ -30,14 +30,18 @@ export interface SubfolderMessage {
 /** Google's limit for one request is 10 MB; a message stays well below it. */
 export const MAX_MESSAGE_BYTES = 5_000_000;
 
-const keySchema = z.string().min(1);
+const MAX_REASON_CHARACTERS = 500;
+
+// A lone surrogate has no UTF-8 form: neither S3 nor GCS can have such a name.
+const nameSchema = z.string().refine((name) => name.isWellFormed(), 'must be well-formed Unicode');
+const keySchema = nameSchema.min(1);
 const objectMessageSchema = z.object({
   v: z.literal(2),
-  dir: z.string(),
+  dir: nameSchema,
   objects: z.array(z.object({ k: keySchema, s: z.int().nonnegative(), e: z.string().min(1) })).min(1),
 });
-const subfolderMessageSchema = z.object({ v: z.literal(2), dirs: z.array(z.string()).min(1) });
-const referenceSchema = z.union([z.array(z.string()).min(1), z.tuple([z.array(z.string()).min(1)])]);
+const subfolderMessageSchema = z.object({ v: z.literal(2), dirs: z.array(nameSchema).min(1) });
+const referenceSchema = z.union([z.array(nameSchema).min(1), z.tuple([z.array(nameSchema).min(1)])]);
 
 /** @throws MessageError `MESSAGE_TOO_LARGE` beyond {@link MAX_MESSAGE_BYTES} */
 export function encodeObjectMessage(dir: string, objects: readonly ExpectedObject[]): string {
@@ -96,8 +100,10 @@ function parseJson(data: string): unknown {
   }
 }
 
+/** A message of thousands of wrong objects has thousands of reasons: the first ones will do. */
 function malformed(reason: string, cause?: unknown): MessageError {
-  return new MessageError('MESSAGE_MALFORMED', `malformed message: ${reason}`, { op: 'decodeMessage', cause });
+  const message = `malformed message: ${reason.slice(0, MAX_REASON_CHARACTERS)}`;
+  return new MessageError('MESSAGE_MALFORMED', message, { op: 'decodeMessage', cause });
 }
 
 function checkedSize(message: string): string {

@@ -15,12 +15,15 @@ export interface ObjectFilterSettings {
   readonly exclude: readonly string[];
 }
 
+const DOT_SEGMENT = /(?:^|\/)\.\.?(?:\/|$)/;
+const DOT_SEGMENTS = /(?<=^|\/)\.\.?(?=\/|$)/g;
+
 export type ObjectFilter = (object: SourceObject) => boolean;
 
 /**
  * Builds the one filter that publishing and checking share, so that both sides of a comparison see the same objects.
- * Globs match the whole key below the root: `*` stays inside a path segment, `**` crosses them, names with a leading
- * dot are like any other.
+ * Globs match the whole key below the root: `*` stays inside a path segment, `**` crosses them. Names with a leading
+ * dot, `.` and `..`, and line feeds are like any other; a leading `!` does not negate.
  */
 export function createObjectFilter(settings: ObjectFilterSettings, s3RootPrefix: string): ObjectFilter {
   const classes = new Set(settings.storageClasses);
@@ -40,5 +43,11 @@ export function createObjectFilter(settings: ObjectFilterSettings, s3RootPrefix:
 }
 
 function globMatcher(globs: readonly string[]): ((path: string) => boolean) | undefined {
-  return globs.length === 0 ? undefined : picomatch([...globs], { dot: true, strictSlashes: true });
+  if (globs.length === 0) return undefined;
+  // `s`: the dots of the expressions match line feeds too. `nonegate`: one negated glob in a list would match nearly
+  // every key.
+  const matches = picomatch([...globs], { dot: true, strictSlashes: true, flags: 's', nonegate: true });
+  // Wildcards refuse `.` and `..`, which are directories in a file system and ordinary names in a bucket: there the
+  // segment is made an ordinary one.
+  return (path) => matches(path) || (DOT_SEGMENT.test(path) && matches(path.replaceAll(DOT_SEGMENTS, '$&x')));
 }

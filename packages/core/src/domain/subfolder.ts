@@ -64,9 +64,17 @@ export function isVerified(row: Subfolder): boolean {
   return row.syncCheckFrequency > 0 && row.syncCheckError === undefined && figuresMatch(row);
 }
 
-/** True where a comparison found every source object at the destination, equal. */
+/**
+ * True where a comparison found every source object at the destination, equal. The sizes count for rows that the
+ * reference tool checked: it knows no other figures.
+ */
 export function figuresMatch(figures: CheckFigures): boolean {
+  const sizesMatch =
+    figures.extraCount === 0
+      ? figures.gcsSizeBytes === figures.s3SizeBytes
+      : figures.gcsSizeBytes >= figures.s3SizeBytes;
   return (
+    sizesMatch &&
     figures.missingCount === 0 &&
     figures.mismatchedCount === 0 &&
     figures.gcsObjectCount - figures.extraCount === figures.s3ObjectCount
