@@ -2,10 +2,10 @@
  * How many requests may be under way at once, found out while working.
  *
  * The limit is judged once per round; a round is as many finished requests as the limit allows at a time, and at least
- * `minRoundMs`. It grows by an eighth as long as the rate of the round was better than the best rate seen at a smaller
- * limit, and takes a step back where growing has not helped; now and then a full limit that held still tries again.
- * A request that was told to slow down (429, 503) halves the limit, once per round: requests that were under way before
- * the halving do not halve it again.
+ * 250 ms. It grows by an eighth as long as the rate of the round was better than the best rate seen at a smaller
+ * limit, and takes the step back where growing has not helped; now and then a full limit that held still tries again.
+ * A request that was told to slow down (429, 503) halves the limit and begins a new round; requests that were under
+ * way before the halving do not halve it again.
  */
 export interface AdaptiveLimitOptions {
   readonly initial: number;
@@ -30,12 +30,14 @@ export class AdaptiveLimit {
   readonly #waiting: (() => void)[] = [];
   #limit: number;
   #active = 0;
-  #round = 0;
+  #halvings = 0;
   #roundStart: number;
   #roundWeight = 0;
   #roundFinished = 0;
   #bestRate = 0;
   #heldRounds = 0;
+  /** By how much the round before grew the limit. */
+  #lastGrowth = 0;
   #wasSaturated = false;
 
   constructor(options: AdaptiveLimitOptions) {
@@ -65,7 +67,8 @@ export class AdaptiveLimit {
     } else {
       this.#active++;
     }
-    return new AdaptivePermit(this.#round, (outcome, weight, round) => this.#finish(outcome, weight, round));
+    const halvings = this.#halvings;
+    return new AdaptivePermit((outcome, weight) => this.#finish(outcome, weight, halvings));
   }
 
   #wait(signal: AbortSignal): Promise<void> {
@@ -83,13 +86,15 @@ export class AdaptiveLimit {
     });
   }
 
-  #finish(outcome: RequestOutcome, weight: number, round: number): void {
+  #finish(outcome: RequestOutcome, weight: number, halvingsAtStart: number): void {
     this.#active--;
     this.#roundFinished++;
     if (outcome === 'succeeded') this.#roundWeight += weight;
-    if (outcome === 'overload' && round === this.#round) {
+    if (outcome === 'overload' && halvingsAtStart === this.#halvings) {
       this.#limit = Math.max(this.#options.min, Math.floor(this.#limit / 2));
+      this.#halvings++;
       this.#bestRate = 0;
+      this.#lastGrowth = 0;
       this.#beginRound();
     } else if (this.#roundFinished >= this.#limit && this.#now() - this.#roundStart >= MIN_ROUND_MS) {
       this.#judgeRound();
@@ -109,10 +114,12 @@ export class AdaptiveLimit {
       const step = Math.max(1, Math.floor(this.#limit / GROWTH_DIVISOR));
       if (rate > this.#bestRate * BETTER_BY || this.#heldRounds >= ROUNDS_BEFORE_RETRY) {
         this.#bestRate = Math.max(rate, this.#heldRounds >= ROUNDS_BEFORE_RETRY ? 0 : this.#bestRate);
-        this.#limit = Math.min(this.#options.max, this.#limit + step);
+        this.#lastGrowth = Math.min(step, this.#options.max - this.#limit);
+        this.#limit += this.#lastGrowth;
         this.#heldRounds = 0;
       } else {
-        if (this.#heldRounds === 0) this.#limit = Math.max(this.#options.min, this.#limit - step);
+        this.#limit -= this.#lastGrowth;
+        this.#lastGrowth = 0;
         this.#heldRounds++;
       }
     }
@@ -120,7 +127,6 @@ export class AdaptiveLimit {
   }
 
   #beginRound(): void {
-    this.#round++;
     this.#roundStart = this.#now();
     this.#roundFinished = 0;
     this.#roundWeight = 0;
@@ -130,12 +136,10 @@ export class AdaptiveLimit {
 
 /** A place under the limit; must be released exactly once, which later calls do not repeat. */
 export class AdaptivePermit {
-  readonly #round: number;
-  readonly #onRelease: (outcome: RequestOutcome, weight: number, round: number) => void;
+  readonly #onRelease: (outcome: RequestOutcome, weight: number) => void;
   #released = false;
 
-  constructor(round: number, onRelease: (outcome: RequestOutcome, weight: number, round: number) => void) {
-    this.#round = round;
+  constructor(onRelease: (outcome: RequestOutcome, weight: number) => void) {
     this.#onRelease = onRelease;
   }
 
@@ -143,6 +147,6 @@ export class AdaptivePermit {
   release(outcome: RequestOutcome, weight: number): void {
     if (this.#released) return;
     this.#released = true;
-    this.#onRelease(outcome, weight, this.#round);
+    this.#onRelease(outcome, weight);
   }
 }

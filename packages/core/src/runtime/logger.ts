@@ -27,7 +27,7 @@ export interface LoggerOptions {
  * @see https://cloud.google.com/logging/docs/structured-logging
  */
 export function createLogger(options: LoggerOptions): Logger {
-  const common = { name: options.name, level: options.level, base: null };
+  const common = { name: options.name, level: options.level, base: {} };
   if (options.human) {
     return pino(
       common,

@@ -11,15 +11,18 @@ export interface RetryPolicy {
 /** Retries of one request: up to about half a minute in all, so that a 10 s CDN error cache is outlived. */
 export const DEFAULT_RETRY_POLICY: RetryPolicy = { maxAttempts: 6, baseDelayMs: 250, maxDelayMs: 15_000 };
 
+/** What a timer of Node takes: beyond it, it would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /**
  * Exponential backoff with full jitter.
  * @param attempt the try that has just failed, from 1
- * @returns milliseconds to wait; never less than `retryAfterMs`
+ * @returns milliseconds to wait; never less than `retryAfterMs`, as far as a timer reaches
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
 export function backoffDelayMs(policy: RetryPolicy, attempt: number, retryAfterMs = 0, random = Math.random): number {
   const ceiling = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempt - 1));
-  return Math.max(retryAfterMs, Math.floor(random() * ceiling));
+  return Math.min(MAX_TIMER_MS, Math.max(retryAfterMs, Math.floor(random() * ceiling)));
 }
 
 export interface RetryHooks {
