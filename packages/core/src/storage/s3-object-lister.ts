@@ -1,6 +1,7 @@
 import { ConfigurationError, SourceError } from '../domain/errors.ts';
 import type { ListRequest, ObjectLister, SourcePage } from '../ports/object-source.ts';
 import { DEFAULT_RETRY_POLICY, retry, type RetryPolicy } from '../runtime/retry.ts';
+import type { ResponseHeaders } from './header-values.ts';
 import { listingDisorder } from './listing-order.ts';
 import { prefetchPages, type FetchedPage } from './prefetch-pages.ts';
 import { queryString } from './query-string.ts';
@@ -20,6 +21,9 @@ interface ListCursor {
 
 /** A page of 1,000 keys of 1,024 bytes, every byte percent-encoded, is a quarter of this. */
 const MAX_PAGE_BYTES = 16 * 1024 * 1024;
+
+/** As much of an error's body as is looked at. */
+const MAX_ERROR_CHARACTERS = 16 * 1024;
 
 /**
  * Lists a bucket by ListObjectsV2, the next page being asked for while the current one is used. A page that cannot be
@@ -71,32 +75,40 @@ async function sendList(
   if (cursor !== undefined) query['continuation-token'] = cursor.continuationToken;
   const rawPath = connection.endpoint.basePath === '' ? '/' : connection.endpoint.basePath;
   const headers = await connection.authorize('GET', rawPath, query);
+  const page = await exchange(connection, `${rawPath}?${queryString(query)}`, headers, request, signal);
+  if (page.status !== 200) throw listRefusal(connection, request, page);
+  if (!page.complete) throw invalidListing(request, `the page has more than ${MAX_PAGE_BYTES} bytes`);
+  return page.text;
+}
+
+interface ListAnswer {
+  readonly status: number;
+  readonly headers: ResponseHeaders;
+  readonly text: string;
+  readonly complete: boolean;
+}
+
+async function exchange(
+  connection: S3Connection,
+  path: string,
+  proof: Readonly<Record<string, string>>,
+  request: SourceRequest,
+  signal: AbortSignal,
+): Promise<ListAnswer> {
+  const headers = { ...proof, 'accept-encoding': 'identity' };
   try {
-    const response = await connection.pool.request({
-      method: 'GET',
-      path: `${rawPath}?${queryString(query)}`,
-      headers: { ...headers, 'accept-encoding': 'identity' },
-      signal,
-    });
+    const response = await connection.pool.request({ method: 'GET', path, headers, signal });
     const { bytes, complete } = await readBoundedBody(response.body, MAX_PAGE_BYTES);
-    if (response.statusCode === 200 && complete) return bytes.toString();
-    throw response.statusCode === 200
-      ? invalidListing(request, `the page has more than ${MAX_PAGE_BYTES} bytes`)
-      : listRefusal(connection, request, response.statusCode, response.headers, bytes.toString());
+    return { status: response.statusCode, headers: response.headers, text: bytes.toString(), complete };
   } catch (error) {
     throw sourceConnectionError(request, error, signal);
   }
 }
 
 /** Whatever code a 404 has, what is missing when listing is the bucket. */
-function listRefusal(
-  connection: S3Connection,
-  request: SourceRequest,
-  status: number,
-  headers: Parameters<typeof sourceStatusError>[2],
-  body: string,
-): Error {
-  if (status !== 404) return sourceStatusError(request, status, headers, body);
+function listRefusal(connection: S3Connection, request: SourceRequest, refused: ListAnswer): Error {
+  const { status, headers, text } = refused;
+  if (status !== 404) return sourceStatusError(request, status, headers, text.slice(0, MAX_ERROR_CHARACTERS));
   return new ConfigurationError('CONFIG_BUCKET_MISSING', `there is no S3 bucket ${connection.endpoint.bucket}`, {
     op: request.op,
     source: request.source,

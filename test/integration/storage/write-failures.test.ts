@@ -1,0 +1,180 @@
+import type { ObjectDestination, WriteRequest } from '@object-transfer/core/ports/object-destination';
+import { createGcsObjectDestination } from '@object-transfer/core/storage/gcs-object-destination';
+import type { GcsTokenSource } from '@object-transfer/core/storage/gcs-token-source';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { answer, breakOff, gcsError, hangUp, silence, startScriptedServer, type Step } from './scripted-server.ts';
+
+const POOL = { connections: 4, connectTimeoutMs: 2000, headersTimeoutMs: 400, bodyTimeoutMs: 400 };
+const never = new AbortController().signal;
+const OBJECT = answer(
+  200,
+  {},
+  '{"name":"n","size":"1","generation":"5","crc32c":"AAAAAQ==","md5Hash":"AAECAwQFBgcICQoLDA0ODw=="}',
+);
+
+let server: Awaited<ReturnType<typeof startScriptedServer>>;
+let destination: ObjectDestination;
+beforeAll(async () => {
+  server = await startScriptedServer();
+  destination = createGcsObjectDestination({ bucket: 'b', emulatorHost: server.url, pool: POOL });
+});
+afterAll(async () => {
+  await destination.close();
+  await server.close();
+});
+
+function writeRequest(more: Partial<WriteRequest> = {}): WriteRequest {
+  return {
+    name: 'n/é',
+    content: [Buffer.from('x')],
+    sizeBytes: 1,
+    properties: { metadata: {} },
+    crc32c: 1,
+    ifGenerationMatch: '0',
+    signal: never,
+    ...more,
+  };
+}
+
+test('an object is written by one request', async () => {
+  server.script(OBJECT);
+  const properties = { contentType: 'text/plain', metadata: { owner: 'é' } };
+  const written = await destination.write(writeRequest({ properties, md5: '00'.repeat(16) }));
+  expect(written).toEqual({
+    name: 'n',
+    sizeBytes: 1,
+    generation: '5',
+    crc32c: 1,
+    md5: '000102030405060708090a0b0c0d0e0f',
+    sourceEtag: undefined,
+  });
+  const [request] = server.requests;
+  expect(server.requests).toHaveLength(1);
+  expect(request?.method).toBe('POST');
+  expect(request?.target).toMatch(/^\/upload\/storage\/v1\/b\/b\/o\?uploadType=multipart&ifGenerationMatch=0&fields=/);
+  const metadata = /\r\n\r\n(\{.*\})\r\n--/.exec(request?.body ?? '')?.[1] ?? '';
+  expect(JSON.parse(metadata)).toEqual({
+    name: 'n/é',
+    contentType: 'text/plain',
+    metadata: { owner: 'é' },
+    crc32c: 'AAAAAQ==',
+    md5Hash: 'AAAAAAAAAAAAAAAAAAAAAA==',
+  });
+});
+
+describe('a refused write', () => {
+  const cases: readonly (readonly [string, Step, string, boolean])[] = [
+    ['400', gcsError(400, 'invalid', 'Invalid value'), 'DESTINATION_REJECTED', false],
+    [
+      '400 for its CRC32C',
+      gcsError(400, 'invalid', 'Provided CRC32C "AAAAAQ==" doesn\'t match calculated CRC32C "x".'),
+      'DESTINATION_CHECKSUM_REJECTED',
+      true,
+    ],
+    [
+      '400 for its MD5',
+      gcsError(400, 'invalid', 'Provided MD5 hash "a" doesn\'t match calculated MD5 hash "b".'),
+      'DESTINATION_CHECKSUM_REJECTED',
+      true,
+    ],
+    ['401', gcsError(401, 'authError'), 'DESTINATION_FORBIDDEN', false],
+    ['403', gcsError(403, 'forbidden'), 'DESTINATION_FORBIDDEN', false],
+    ['403 for its rate', gcsError(403, 'rateLimitExceeded'), 'DESTINATION_THROTTLED', true],
+    ['404', gcsError(404, 'notFound', 'The specified bucket does not exist.'), 'DESTINATION_NOT_FOUND', false],
+    ['408', answer(408), 'DESTINATION_UNAVAILABLE', true],
+    ['409', gcsError(409, 'conflict'), 'DESTINATION_UNAVAILABLE', true],
+    ['412', gcsError(412, 'conditionNotMet'), 'DESTINATION_PRECONDITION_FAILED', false],
+    ['413', gcsError(413, 'uploadTooLarge'), 'DESTINATION_REJECTED', false],
+    ['429', gcsError(429, 'rateLimitExceeded'), 'DESTINATION_THROTTLED', true],
+    ['500', answer(500, {}, '<html>'), 'DESTINATION_UNAVAILABLE', true],
+    ['503', gcsError(503, 'backendError'), 'DESTINATION_UNAVAILABLE', true],
+    ['a broken connection', hangUp(), 'DESTINATION_CONNECTION', true],
+    ['silence', silence(), 'DESTINATION_CONNECTION', true],
+    [
+      'an answer that breaks off',
+      breakOff(200, { 'content-length': '500' }, '{"name":'),
+      'DESTINATION_CONNECTION',
+      true,
+    ],
+    ['an answer that says nothing', answer(200, {}, '{}'), 'DESTINATION_UNAVAILABLE', true],
+  ];
+  test.each(cases)('by %s', async (_, step, code, retryable) => {
+    server.script(step);
+    await expect(destination.write(writeRequest())).rejects.toMatchObject({
+      code,
+      retryable,
+      op: 'objects.insert',
+      destination: 'gs://b/n/é',
+    });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test('says how long to wait', async () => {
+    const inAMinute = new Date(Date.now() + 60_000).toUTCString();
+    server.script(gcsError(503, 'backendError', 'Because.', { 'retry-after': inAMinute }));
+    const error: unknown = await destination.write(writeRequest()).catch((thrown: unknown) => thrown);
+    const { retryAfterMs } = error as { retryAfterMs: number };
+    expect(retryAfterMs).toBeGreaterThan(50_000);
+    expect(retryAfterMs).toBeLessThanOrEqual(60_000);
+  });
+
+  test('names the permission', async () => {
+    server.script(gcsError(403, 'forbidden', 'Permission denied on resource'));
+    await expect(destination.write(writeRequest())).rejects.toThrow(/Permission denied.*storage\.objects\.create/);
+  });
+});
+
+describe('the check of the bucket', () => {
+  test('makes do with a listing where the bucket itself may not be looked at', async () => {
+    server.script(gcsError(403, 'forbidden'), answer(200, {}, '{}'));
+    await destination.checkBucket(never);
+    expect(server.requests.map((request) => request.target)).toEqual([
+      '/storage/v1/b/b?fields=name',
+      '/storage/v1/b/b/o?maxResults=1&fields=nextPageToken',
+    ]);
+  });
+
+  test('says what is missing where neither is allowed', async () => {
+    server.script(gcsError(403, 'forbidden'));
+    await expect(destination.checkBucket(never)).rejects.toMatchObject({
+      code: 'DESTINATION_FORBIDDEN',
+      message: expect.stringContaining('storage.objects.list') as string,
+    });
+  });
+});
+
+function countingTokens(): GcsTokenSource & { readonly discarded: string[] } {
+  const discarded: string[] = [];
+  return {
+    discarded,
+    token: () => Promise.resolve(`token-${discarded.length}`),
+    discard: (refused) => {
+      discarded.push(refused);
+    },
+  };
+}
+
+describe('tokens', () => {
+  test.each([
+    ['small', Buffer.from('x')],
+    ['large', Buffer.alloc(300_000, 'x')],
+  ])('are renewed once when GCS refuses one, and a %s body is sent again', async (_, content) => {
+    const tokens = countingTokens();
+    const own = createGcsObjectDestination({ bucket: 'b', emulatorHost: server.url, pool: POOL, tokens });
+    server.script(gcsError(401, 'authError'), OBJECT);
+    await own.write(writeRequest({ content: [content], sizeBytes: content.length }));
+    expect(server.requests.map((request) => request.headers.authorization)).toEqual([
+      'Bearer token-0',
+      'Bearer token-1',
+    ]);
+    expect(server.requests[1]?.body).toBe(server.requests[0]?.body);
+    expect(server.requests[1]?.body.length).toBeGreaterThan(content.length);
+
+    server.script(gcsError(401, 'authError'));
+    const error: unknown = await own.stat('n', never).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'DESTINATION_FORBIDDEN', httpStatus: 401 });
+    expect(JSON.stringify(error) + String(error)).not.toContain('token-');
+    expect(server.requests).toHaveLength(2);
+    await own.close();
+  });
+});
