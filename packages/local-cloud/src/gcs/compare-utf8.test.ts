@@ -13,7 +13,7 @@ describe('compareUtf8', () => {
   });
 
   it('puts U+10000 and above after U+FFEE, where UTF-16 units say the opposite', () => {
-    expect(compareUtf8('\uffee', '😀')).toBeLessThan(0);
-    expect('\uffee' < '😀').toBe(false);
+    expect(['😀', '\uffee'].toSorted(compareUtf8)).toEqual(['\uffee', '😀']);
+    expect(['😀', '\uffee'].toSorted()).toEqual(['😀', '\uffee']);
   });
 });
