@@ -1,0 +1,62 @@
+import { classifyError } from '@object-transfer/core/domain/classify-error';
+import { StateError } from '@object-transfer/core/domain/errors';
+import type { StateStore, SubfolderLease } from '@object-transfer/core/ports/state-store';
+
+/** Extends a subfolder's lease at a third of its length, until it is stopped or the lease is lost. */
+export class LeaseKeeper {
+  /** Aborts with the outer signal, or with a StateError `STATE_LEASE_LOST` once the lease is lost. */
+  readonly signal: AbortSignal;
+  readonly #store: Pick<StateStore, 'extendSubfolderLease'>;
+  readonly #leaseMs: number;
+  readonly #lost = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  #lease: SubfolderLease;
+  #extending: Promise<void> | undefined;
+
+  constructor(
+    store: Pick<StateStore, 'extendSubfolderLease'>,
+    lease: SubfolderLease,
+    leaseMs: number,
+    outerSignal: AbortSignal,
+  ) {
+    this.#store = store;
+    this.#lease = lease;
+    this.#leaseMs = leaseMs;
+    this.signal = AbortSignal.any([outerSignal, this.#lost.signal]);
+    this.#timer = setInterval(() => {
+      this.#extending ??= this.#extend().finally(() => {
+        this.#extending = undefined;
+      });
+    }, leaseMs / 3);
+  }
+
+  /** The lease as it was last extended. */
+  get lease(): SubfolderLease {
+    return this.#lease;
+  }
+
+  /** Ends the extending and waits for the one under way. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#extending;
+  }
+
+  async #extend(): Promise<void> {
+    try {
+      const extended = await this.#store.extendSubfolderLease(this.#lease, this.#leaseMs);
+      if (extended === undefined) this.#lost.abort(leaseLost(this.#lease.dirKey));
+      else this.#lease = extended;
+    } catch (error) {
+      // As long as the lease has not run out, the next extension may still come in time.
+      const mayRecover = classifyError(error).retryable && Date.now() < this.#lease.expiresAt.getTime();
+      if (!mayRecover) this.#lost.abort(error);
+    }
+  }
+}
+
+export function leaseLost(dirKey: string): StateError {
+  return new StateError('STATE_LEASE_LOST', `the lease of ${JSON.stringify(dirKey)} was lost`, {
+    op: 'extendSubfolderLease',
+    source: dirKey,
+  });
+}

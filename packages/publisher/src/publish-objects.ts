@@ -1,0 +1,161 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describeError } from '@object-transfer/core/domain/classify-error';
+import { SourceError, StateError } from '@object-transfer/core/domain/errors';
+import type { MessagePublisher } from '@object-transfer/core/ports/message-queue';
+import type { PublishedCounts, StateStore, SubfolderLease } from '@object-transfer/core/ports/state-store';
+import { countObjects, waitingSubfolders } from './count-objects.ts';
+import { LeaseKeeper, leaseLost } from './lease-keeper.ts';
+import type { ObjectSelection } from './list-messages.ts';
+import { newCounters, type PublishCounters, type PublishFailure, type PublishResult } from './publish-counters.ts';
+import { publishSubfolder } from './publish-subfolder.ts';
+
+/**
+ * Puts the objects of every waiting subfolder on the queue. What becomes of one subfolder:
+ *
+ *   waiting   -> claimed    A lease makes it this publisher's. It is extended while the work lasts.
+ *   claimed   -> published  Its listing is complete and the queue has confirmed every message: only then is the row
+ *                           marked, under the same lease.
+ *   claimed   -> lost       The lease ran out or went to somebody else: work stops, and nothing is marked. What was
+ *                           published is published again by the next holder; workers find it done and skip it.
+ *   claimed   -> failed     S3 could not be listed. The lease is kept without being extended, so that this publisher does not
+ *                           claim the same subfolder over and over; it is given back at the end, or runs out before.
+ *   claimed   -> waiting    Told to stop, or the store or the queue failed: the lease is given back.
+ *
+ * A failed subfolder never stops the others. What is wrong for all of them does: no bucket, a store or a queue that refuses.
+ */
+export interface PublishObjectsOptions {
+  readonly store: Pick<
+    StateStore,
+    | 'claimSubfolders'
+    | 'extendSubfolderLease'
+    | 'releaseSubfolder'
+    | 'confirmPublished'
+    | 'recordObjectErrors'
+    | 'listSubfolders'
+  >;
+  readonly selection: ObjectSelection;
+  readonly publisher: Pick<MessagePublisher, 'publish'>;
+  readonly topic: string;
+  readonly maxMessagesPerBatch: number;
+  /** Who claims: a process id. */
+  readonly owner: string;
+  readonly leaseMs: number;
+  /** `drained`: ends when no subfolder can be claimed. `stopped`: goes on looking for new ones until `signal` aborts. */
+  readonly until: 'drained' | 'stopped';
+  /** Between looks, where there is nothing to do; default 5,000. */
+  readonly pollMs?: number | undefined;
+  /** Subfolders listed at a time; default 4. */
+  readonly parallel?: number | undefined;
+  /** Counts what would be published, by listing alone. */
+  readonly dryRun?: boolean | undefined;
+  /** Called before each batch; resolves when the queue has room for it. */
+  readonly waitForRoom?: (() => Promise<void>) | undefined;
+  /** Called when the queue has confirmed a batch, with what the batch adds. */
+  readonly onPublished?: ((objects: number, bytes: number) => void) | undefined;
+  /** Called after each subfolder with all that was done so far. */
+  readonly onProgress?: ((counters: PublishCounters) => void) | undefined;
+  /** Ends the work early: it is no error, what was done until then is returned. A dry run rejects with its reason. */
+  readonly signal: AbortSignal;
+}
+
+const DEFAULT_PARALLEL = 4;
+const DEFAULT_POLL_MS = 5_000;
+
+/**
+ * Publishes the objects of the subfolders that wait for it.
+ * @returns what was done; `failures` decide whether it went well
+ * @throws ConfigurationError where there is no such bucket, StateError, whatever the queue throws
+ */
+export async function publishObjects(options: PublishObjectsOptions): Promise<PublishResult> {
+  const parallel = options.parallel ?? DEFAULT_PARALLEL;
+  if (options.dryRun === true) {
+    return countObjects(options.selection, waitingSubfolders(options.store), parallel, options.signal);
+  }
+  return new ObjectPublisher(options).run(parallel);
+}
+
+class ObjectPublisher {
+  readonly #options: PublishObjectsOptions;
+  readonly #counters = newCounters();
+  readonly #failures = new Map<string, PublishFailure>();
+  /** Leases to give back at the end, by subfolder. */
+  readonly #unfinished = new Map<string, SubfolderLease>();
+  readonly #halt = new AbortController();
+  readonly #signal: AbortSignal;
+
+  constructor(options: PublishObjectsOptions) {
+    this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#halt.signal]);
+  }
+
+  async run(parallel: number): Promise<PublishResult> {
+    const loops = await Promise.allSettled(Array.from({ length: parallel }, () => this.#claimAndPublish()));
+    const releases = await Promise.allSettled(
+      [...this.#unfinished.values()].map((lease) => this.#options.store.releaseSubfolder(lease)),
+    );
+    for (const outcome of [...loops, ...releases]) if (outcome.status === 'rejected') throw outcome.reason;
+    return { ...this.#counters, failures: [...this.#failures.values()] };
+  }
+
+  async #claimAndPublish(): Promise<void> {
+    const { store, owner, leaseMs, until } = this.#options;
+    try {
+      while (!this.#signal.aborted) {
+        const [lease] = await store.claimSubfolders({ owner, leaseMs, limit: 1 });
+        if (lease === undefined) {
+          if (until === 'drained') return;
+          await this.#pause();
+        } else if (until === 'drained' && this.#failures.has(lease.dirKey)) {
+          // Its lease has run out meanwhile. Stores hand out such rows after those that nobody has claimed yet.
+          this.#unfinished.set(lease.dirKey, lease);
+          return;
+        } else {
+          await this.#publishClaimed(lease);
+          this.#options.onProgress?.({ ...this.#counters });
+        }
+      }
+    } catch (error) {
+      this.#halt.abort();
+      throw error;
+    }
+  }
+
+  async #pause(): Promise<void> {
+    const { pollMs = DEFAULT_POLL_MS } = this.#options;
+    await delay(pollMs, undefined, { signal: this.#signal }).catch((error: unknown) => {
+      if (!this.#signal.aborted) throw error;
+    });
+  }
+
+  async #publishClaimed(lease: SubfolderLease): Promise<void> {
+    const { dirKey } = lease;
+    const keeper = new LeaseKeeper(this.#options.store, lease, this.#options.leaseMs, this.#signal);
+    try {
+      const counts = await this.#publishUnderLease(keeper, dirKey);
+      if (!(await this.#options.store.confirmPublished(keeper.lease, counts))) throw leaseLost(dirKey);
+      this.#counters.subfolders += 1;
+      this.#failures.delete(dirKey);
+      this.#unfinished.delete(dirKey);
+    } catch (error) {
+      // What the work throws once it is told to stop is not the reason, but its echo.
+      const reason: unknown = keeper.signal.aborted ? keeper.signal.reason : error;
+      if (reason instanceof StateError && reason.code === 'STATE_LEASE_LOST') {
+        this.#counters.leasesLost += 1;
+        return;
+      }
+      this.#unfinished.set(dirKey, keeper.lease);
+      if (this.#signal.aborted) return;
+      if (!(reason instanceof SourceError)) throw reason;
+      this.#failures.set(dirKey, { dirKey, ...describeError(reason) });
+    }
+  }
+
+  async #publishUnderLease(keeper: LeaseKeeper, dirKey: string): Promise<PublishedCounts> {
+    try {
+      const counts = await publishSubfolder({ ...this.#options, counters: this.#counters }, dirKey, keeper.signal);
+      return counts;
+    } finally {
+      await keeper.stop();
+    }
+  }
+}
