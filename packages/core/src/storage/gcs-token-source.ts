@@ -1,4 +1,4 @@
-import { GoogleAuth, type AuthClient, type GoogleAuthOptions } from 'google-auth-library';
+import { GoogleAuth, type AuthClient } from 'google-auth-library';
 import { ConfigurationError, DestinationError } from '../domain/errors.ts';
 
 /** Access tokens for GCS. */
@@ -12,31 +12,36 @@ export interface GcsTokenSource {
 const SCOPE = 'https://www.googleapis.com/auth/devstorage.read_write';
 
 /**
- * Tokens of Google's application default credentials, or of those given; the library caches them and renews them five
- * minutes before they expire. Errors carry no cause: those of the library hold the request with its secrets.
+ * Tokens of Google's application default credentials, or of the client given; the library caches them and renews them
+ * five minutes before they expire. Errors carry no cause: those of the library hold the request with its secrets.
  */
-export function createGcsTokenSource(
-  options: Pick<GoogleAuthOptions, 'credentials' | 'keyFilename'> = {},
-): GcsTokenSource {
-  const auth = new GoogleAuth({ ...options, scopes: [SCOPE] });
+export function createGcsTokenSource(findClient: () => Promise<AuthClient> = defaultClient): GcsTokenSource {
   let client: Promise<AuthClient> | undefined;
   let current: { readonly client: AuthClient; readonly token: string } | undefined;
+  let pending: Promise<string> | undefined;
+
+  const ask = async (): Promise<string> => {
+    client ??= find(findClient);
+    try {
+      const found = await client;
+      const { token } = await found.getAccessToken();
+      if (typeof token !== 'string' || token === '') throw new TypeError('the answer holds no token');
+      current = { client: found, token };
+      return token;
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw tokenError(error);
+      client = undefined;
+      throw error;
+    }
+  };
+
   return {
-    async token() {
-      client ??= findClient(auth);
-      try {
-        const found = await client;
-        const { token } = await found.getAccessToken();
-        if (typeof token !== 'string' || token === '') throw new TypeError('the answer holds no token');
-        current = { client: found, token };
-        return token;
-      } catch (error) {
-        if (error instanceof ConfigurationError) {
-          client = undefined;
-          throw error;
-        }
-        throw tokenError(error);
-      }
+    token() {
+      // Not every client of the library keeps simultaneous callers from asking one by one.
+      pending ??= ask().finally(() => {
+        pending = undefined;
+      });
+      return pending;
     },
     discard(refused) {
       if (current === undefined || current.token !== refused) return;
@@ -47,9 +52,13 @@ export function createGcsTokenSource(
   };
 }
 
-async function findClient(auth: GoogleAuth): Promise<AuthClient> {
+function defaultClient(): Promise<AuthClient> {
+  return new GoogleAuth({ scopes: [SCOPE] }).getClient();
+}
+
+async function find(findClient: () => Promise<AuthClient>): Promise<AuthClient> {
   try {
-    return await auth.getClient();
+    return await findClient();
   } catch (error) {
     throw new ConfigurationError('CONFIG_SECRET_MISSING', `no Google credentials: ${reasonOf(error)}`, {
       op: 'readCredentials',
