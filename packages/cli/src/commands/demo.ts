@@ -1,0 +1,103 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createInterface } from 'node:readline';
+import type { Command } from 'commander';
+import { ConfigurationError } from '@object-transfer/core/domain/errors';
+import type { CommandContext } from '../program.ts';
+import { readEnvironment } from '../wiring/environment.ts';
+import { runMigrationCommand } from './run.ts';
+
+interface DemoFlags {
+  readonly sourceDir: string;
+  readonly report?: string;
+  readonly processes?: string;
+  readonly json?: boolean;
+}
+
+/** The dependencies that this tool was installed with: thousands of real files of all sizes, on every machine that can run it. */
+const INSTALLED_DEPENDENCIES = fileURLToPath(new URL('../../../../node_modules', import.meta.url));
+
+export function addDemoCommand(program: Command, context: CommandContext): void {
+  program
+    .command('demo')
+    .description(
+      'rehearses a whole migration on this machine: serves a directory as an S3 bucket behind a CDN with signed URLs, and migrates it to a local GCS',
+    )
+    .option('--source-dir <dir>', 'directory to migrate', INSTALLED_DEPENDENCIES)
+    .option('--report <file>', 'write the report as JSON to this file')
+    .option('--processes <n>', 'worker processes')
+    .option('--json', 'print the report as JSON instead of a summary')
+    .action(async (flags: DemoFlags) => {
+      process.exitCode = await demo(flags, context);
+    });
+}
+
+/** What `local-cloud --json` prints. */
+interface LocalCloudDescription {
+  readonly from: string;
+  readonly to: string;
+  readonly cdn: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly keyPairId: string;
+  readonly privateKeyFile: string;
+}
+
+async function demo(flags: DemoFlags, context: CommandContext): Promise<number> {
+  await checkSourceDir(flags.sourceDir);
+  await using cleanup = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'object-transfer-demo-'));
+  cleanup.defer(() => rm(folder, { recursive: true, force: true }));
+  const cloud = await startCloudProcess(flags.sourceDir, join(folder, 'private-key.pem'), cleanup);
+  if (flags.json !== true) {
+    context.stdout.write(
+      `S3 serves ${flags.sourceDir} as ${cloud.from}, CloudFront asks for signed URLs at ${cloud.cdn}, GCS takes ${cloud.to}\n`,
+    );
+  }
+  const { sourceDir: _, ...passedOn } = flags;
+  return await runMigrationCommand(
+    {
+      ...passedOn,
+      from: cloud.from,
+      to: cloud.to,
+      cdn: cloud.cdn,
+      state: join(folder, 'state.sqlite'),
+      urlSignerKeyPairId: cloud.keyPairId,
+      urlSignerPrivateKeyFile: cloud.privateKeyFile,
+    },
+    { ...context, environment: readEnvironment({ ...context.environment.variables, ...cloud.environment }) },
+  );
+}
+
+async function checkSourceDir(directory: string): Promise<void> {
+  const found = await stat(directory).catch(() => undefined);
+  if (found?.isDirectory() !== true) {
+    throw new ConfigurationError('CONFIG_INVALID', `--source-dir: ${JSON.stringify(directory)} is not a directory`);
+  }
+}
+
+/** The servers run in a process of their own, as they would elsewhere. */
+async function startCloudProcess(
+  sourceDir: string,
+  keyFile: string,
+  cleanup: AsyncDisposableStack,
+): Promise<LocalCloudDescription> {
+  const [, program = ''] = process.argv;
+  const child = fork(program, ['local-cloud', '--json', '--s3-dir', sourceDir, '--signed-urls', keyFile], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
+  const ended = once(child, 'exit');
+  cleanup.defer(async () => {
+    child.kill('SIGTERM');
+    await ended;
+  });
+  if (child.stdout === null) throw new TypeError('a piped stdout is a stream');
+  const [line] = (await Promise.race([once(createInterface(child.stdout), 'line'), ended.then(() => [undefined])])) as [
+    string | undefined,
+  ];
+  if (line === undefined) throw new ConfigurationError('CONFIG_INVALID', 'the local cloud could not be started');
+  return JSON.parse(line) as LocalCloudDescription;
+}

@@ -1,0 +1,49 @@
+import type { Command } from 'commander';
+import { DUMP } from '@object-transfer/core/config/modules';
+import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
+import { openEmbeddedState } from '@object-transfer/core/state/open-embedded-state';
+import { runDump } from '@object-transfer/dump/run-dump';
+import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
+import { formatCount } from '../output/format-quantity.ts';
+import type { CommandContext } from '../program.ts';
+import { loadCommandSettings } from '../wiring/load-command-settings.ts';
+import { openSourceBucket } from '../wiring/source-bucket.ts';
+
+export function addDumpCommand(program: Command, context: CommandContext): void {
+  const dump = program
+    .command('dump')
+    .alias('dumpToMySQL')
+    .description('lists the subfolders of the root into the state; those that are known already are left alone')
+    .option(
+      '--dump-file <file>',
+      'take the subfolders from this file (output of aws s3 ls, a list, or a JSON array) instead of S3',
+    )
+    .option('--dry-run', 'say how many would be new; change nothing')
+    .option('--json', 'print the counts as JSON');
+  addFieldOptions(dump, DUMP).action((options: ParsedOptions) => dumpSubfolders(options, context));
+}
+
+async function dumpSubfolders(options: ParsedOptions, context: CommandContext): Promise<void> {
+  const { settings } = await loadCommandSettings(DUMP, settingsSources(DUMP, options), context);
+  const dryRun = options['dryRun'] === true;
+  await using cleanup = new AsyncDisposableStack();
+  const state = await openEmbeddedState(settings.state, { owner: createProcessIdentity().id });
+  cleanup.defer(() => state.close());
+  const source = openSourceBucket(settings, context.environment);
+  cleanup.defer(() => source.close());
+  const { dumpFile } = options;
+  const result = await runDump({
+    store: state.stateStore,
+    from: typeof dumpFile === 'string' ? { dumpFile } : { lister: source.lister },
+    s3Bucket: settings.s3Bucket,
+    s3RootPrefix: settings.s3RootPrefix,
+    dryRun,
+    signal: context.stop,
+  });
+  const newRows = dryRun ? 'would be new' : 'new';
+  context.stdout.write(
+    options['json'] === true
+      ? `${JSON.stringify(result)}\n`
+      : `${formatCount(result.listed)} subfolders, the root included: ${formatCount(result.new)} ${newRows}, ${formatCount(result.known)} known\n`,
+  );
+}

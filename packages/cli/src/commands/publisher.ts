@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import { PUBLISHER_OBJECTS } from '@object-transfer/core/config/modules';
+import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
+import { openEmbeddedState } from '@object-transfer/core/state/open-embedded-state';
+import { publishObjects } from '@object-transfer/publisher/publish-objects';
+import { EXIT_CODES } from '../exit-codes.ts';
+import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
+import { formatBytes, formatCount } from '../output/format-quantity.ts';
+import type { CommandContext } from '../program.ts';
+import { loadCommandSettings } from '../wiring/load-command-settings.ts';
+import { publisherOptions } from '../wiring/object-publisher.ts';
+import { openSourceBucket } from '../wiring/source-bucket.ts';
+
+export function addPublisherCommand(program: Command, context: CommandContext): void {
+  const publisher = program.command('publisher').description('turns rows of the state into messages');
+  const objects = publisher
+    .command('objects')
+    .alias('publishObjectsList')
+    .description('publishes the objects of every subfolder that has not been published yet')
+    .option('--dry-run', 'list and count; claim and publish nothing')
+    .option('--json', 'print the counts as JSON');
+  addFieldOptions(objects, PUBLISHER_OBJECTS).action(async (options: ParsedOptions) => {
+    process.exitCode = await publish(options, context);
+  });
+}
+
+/** @returns the exit code: 1 where a subfolder could not be published */
+async function publish(options: ParsedOptions, context: CommandContext): Promise<number> {
+  const { settings, logger } = await loadCommandSettings(
+    PUBLISHER_OBJECTS,
+    settingsSources(PUBLISHER_OBJECTS, options),
+    context,
+  );
+  const dryRun = options['dryRun'] === true;
+  const identity = createProcessIdentity();
+  await using cleanup = new AsyncDisposableStack();
+  const state = await openEmbeddedState(settings.state, { owner: identity.id });
+  cleanup.defer(() => state.close());
+  const source = openSourceBucket(settings, context.environment);
+  cleanup.defer(() => source.close());
+  const result = await publishObjects({
+    ...publisherOptions(settings, source.lister, state, identity),
+    dryRun,
+    signal: context.stop,
+  });
+  for (const failure of result.failures) logger.error(failure, 'a subfolder could not be published');
+  const verb = dryRun ? 'would be published' : 'published';
+  context.stdout.write(
+    options['json'] === true
+      ? `${JSON.stringify(result)}\n`
+      : `${formatCount(result.objects)} objects (${formatBytes(result.bytes)}) of ${formatCount(result.subfolders)} subfolders ${verb} ` +
+          `in ${formatCount(result.messages)} messages; ${formatCount(result.filtered)} left out by the filters\n`,
+  );
+  return result.failures.length === 0 ? EXIT_CODES.done : EXIT_CODES.failures;
+}

@@ -1,0 +1,80 @@
+import type { Command } from 'commander';
+import { FlagSettings } from '@object-transfer/core/config/flag-settings';
+import { RUN } from '@object-transfer/core/config/modules';
+import { ConfigurationError } from '@object-transfer/core/domain/errors';
+import { EXIT_CODES } from '../exit-codes.ts';
+import { parseBucketUrl } from '../options/bucket-url.ts';
+import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
+import { createProgressReporter } from '../output/progress-reporter.ts';
+import { summarizeReport } from '../output/report-summary.ts';
+import { checkReportFile, writeReportFile } from '../output/write-report-file.ts';
+import type { CommandContext } from '../program.ts';
+import { loadCommandSettings } from '../wiring/load-command-settings.ts';
+import { migrate } from '../wiring/migration.ts';
+
+export function addRunCommand(program: Command, context: CommandContext): void {
+  const run = program
+    .command('run')
+    .description('migrates a bucket or a folder of it, from listing to proof, on this machine; run it again to resume')
+    .option('--from <url>', 'what to migrate: s3://bucket/prefix/ (sets s3_bucket and s3_root_prefix)')
+    .option('--to <url>', 'where to: gs://bucket/prefix/ (sets gcs_bucket and gcs_root_prefix)')
+    .option('--cdn <url>', 'CloudFront in front of the source (sets cloudfront_url_host_pre)')
+    .option('--report <file>', 'write the report as JSON to this file')
+    .option('--json', 'print the report as JSON instead of a summary')
+    .option('--dry-run', 'compare both sides and say what would be transferred; change nothing');
+  addFieldOptions(run, RUN).action(async (options: ParsedOptions) => {
+    process.exitCode = await runMigrationCommand(options, context);
+  });
+}
+
+/** @returns the exit code: 0 only when everything is verified */
+export async function runMigrationCommand(options: ParsedOptions, context: CommandContext): Promise<number> {
+  const reportFile = typeof options['report'] === 'string' ? options['report'] : undefined;
+  if (reportFile !== undefined) await checkReportFile(reportFile);
+  const sources = [new FlagSettings(urlSettings(options)), ...settingsSources(RUN, options)];
+  const { settings, logger } = await loadCommandSettings(RUN, sources, context);
+  const given: Record<string, unknown> = {};
+  for (const source of sources.toReversed()) Object.assign(given, withoutUndefined(await source.readSettings()));
+
+  const progress = createProgressReporter(context.stderr, logger);
+  try {
+    const report = await migrate(
+      { settings, given, environment: context.environment, logger, onProgress: (now) => progress.show(now) },
+      context.stop,
+    );
+    progress.end();
+    if (reportFile !== undefined) await writeReportFile(reportFile, report);
+    context.stdout.write(options['json'] === true ? `${JSON.stringify(report)}\n` : summarizeReport(report));
+    return report.verified ? EXIT_CODES.done : EXIT_CODES.failures;
+  } finally {
+    progress.end();
+  }
+}
+
+/** `--from`, `--to` and `--cdn` as the fields that they stand for. */
+function urlSettings(options: ParsedOptions): Readonly<Record<string, unknown>> {
+  const { from, to, cdn } = options;
+  refuseBoth(options, '--from', from, ['s3Bucket', 's3RootPrefix']);
+  refuseBoth(options, '--to', to, ['gcsBucket', 'gcsRootPrefix']);
+  refuseBoth(options, '--cdn', cdn, ['cloudfrontUrlHostPre']);
+  const source = typeof from === 'string' ? parseBucketUrl('--from', 's3', from) : undefined;
+  const destination = typeof to === 'string' ? parseBucketUrl('--to', 'gs', to) : undefined;
+  return {
+    ...(source && { s3_bucket: source.bucket, s3_root_prefix: source.prefix }),
+    ...(destination && { gcs_bucket: destination.bucket, gcs_root_prefix: destination.prefix }),
+    ...(typeof cdn === 'string' && { cloudfront_url_host_pre: cdn }),
+  };
+}
+
+function refuseBoth(options: ParsedOptions, flag: string, given: unknown, others: readonly string[]): void {
+  if (given === undefined) return;
+  for (const other of others) {
+    if (options[other] === undefined) continue;
+    const otherFlag = `--${other.replaceAll(/[A-Z0-9]+/g, (part) => (/^[A-Z]/.test(part) ? `-${part.toLowerCase()}` : part))}`;
+    throw new ConfigurationError('CONFIG_INVALID', `${flag} and ${otherFlag} say the same thing: give one of them`);
+  }
+}
+
+function withoutUndefined(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}

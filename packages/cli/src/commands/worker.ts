@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+import { FlagSettings } from '@object-transfer/core/config/flag-settings';
+import { WORKER_CDN_TRANSFER } from '@object-transfer/core/config/modules';
+import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
+import { openEmbeddedState } from '@object-transfer/core/state/open-embedded-state';
+import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
+import { formatBytes, formatCount } from '../output/format-quantity.ts';
+import type { CommandContext } from '../program.ts';
+import { OBJECT_TOPIC } from '../wiring/embedded-topics.ts';
+import { loadCommandSettings } from '../wiring/load-command-settings.ts';
+import { openTransferWorker } from '../wiring/transfer-engine.ts';
+import { receiveAssignment } from '../wiring/worker-processes.ts';
+
+export function addWorkerCommand(program: Command, context: CommandContext): void {
+  const worker = program.command('worker').description('takes messages from a subscription and does the work');
+  const cdnTransfer = worker
+    .command('cdnTransfer')
+    .description(
+      'transfers objects through the CDN until stopped (SIGTERM): finishes or hands back what it holds, then exits 0',
+    )
+    .option('--dry-run', 'check the settings and both buckets, say what waits on the subscription, and take nothing')
+    .option('--assigned', 'take the settings from the process that started this one')
+    .option('--json', 'print the final counters as JSON');
+  addFieldOptions(cdnTransfer, WORKER_CDN_TRANSFER).action((options: ParsedOptions) => runWorker(options, context));
+}
+
+async function runWorker(options: ParsedOptions, context: CommandContext): Promise<void> {
+  const { environment, stop, stdout } = context;
+  const assignment = options['assigned'] === true ? await receiveAssignment() : undefined;
+  const sources =
+    assignment === undefined ? settingsSources(WORKER_CDN_TRANSFER, options) : [new FlagSettings(assignment.settings)];
+  const { settings, logger } = await loadCommandSettings(WORKER_CDN_TRANSFER, sources, context);
+  const identity = createProcessIdentity();
+  await using cleanup = new AsyncDisposableStack();
+  const state = await openEmbeddedState(settings.state, { owner: identity.id });
+  cleanup.defer(() => state.close());
+  const worker = await openTransferWorker({ settings, environment, state, identity, runId: assignment?.runId, logger });
+  cleanup.defer(() => worker.close());
+  await worker.check(stop);
+  if (options['dryRun'] === true) {
+    const { waiting, leased, deadLettered } = await state.queue.backlog(OBJECT_TOPIC);
+    const where = `from ${settings.cloudfrontUrlHostPre} to gs://${settings.gcsBucket}/${settings.gcsRootPrefix}`;
+    stdout.write(`would transfer the objects of ${formatCount(waiting)} waiting messages ${where}\n`);
+    stdout.write(
+      `${formatCount(leased)} messages are in other workers' hands, ${formatCount(deadLettered)} were set aside\n`,
+    );
+    return;
+  }
+  await worker.run(stop);
+  const { counters } = worker;
+  if (assignment !== undefined) return;
+  stdout.write(
+    options['json'] === true
+      ? `${JSON.stringify(counters.toRecord())}\n`
+      : `${formatCount(counters.objectsTransferred)} objects transferred (${formatBytes(counters.bytesTransferred)}), ` +
+          `${formatCount(counters.objectsSkipped)} skipped, ${formatCount(counters.objectsFailed)} failed\n`,
+  );
+}

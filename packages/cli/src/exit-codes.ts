@@ -1,0 +1,34 @@
+import { CommanderError } from 'commander';
+import { ConfigurationError, ObjectTransferError } from '@object-transfer/core/domain/errors';
+import { StoppedError } from './stop-signals.ts';
+
+export const EXIT_CODES = {
+  /** Done and verified. */
+  done: 0,
+  /** Finished with failures, or stopped on the way. */
+  failures: 1,
+  /** Usage or configuration error: nothing was started. */
+  usage: 2,
+  /** Could not run. */
+  couldNotRun: 3,
+} as const;
+
+/** Says what went wrong, in a line or a few, and which exit code that is. */
+export function exitCodeOf(error: unknown, output: { write(text: string): unknown }): number {
+  // Commander has said it already, or has been asked for help.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.done : EXIT_CODES.usage;
+  if (error instanceof StoppedError) {
+    output.write(`${error.message}; run the same command again to go on\n`);
+    return EXIT_CODES.failures;
+  }
+  if (error instanceof ConfigurationError) {
+    output.write(`error: ${error.message}\n`);
+    return EXIT_CODES.usage;
+  }
+  if (error instanceof ObjectTransferError) {
+    output.write(`error: ${error.message} (${error.code})\n`);
+    return EXIT_CODES.couldNotRun;
+  }
+  output.write(`unexpected error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return EXIT_CODES.couldNotRun;
+}

@@ -1,0 +1,41 @@
+import { Command } from 'commander';
+import { addDemoCommand } from './commands/demo.ts';
+import { addDumpCommand } from './commands/dump.ts';
+import { addLocalCloudCommand } from './commands/local-cloud.ts';
+import { addPublisherCommand } from './commands/publisher.ts';
+import { addRunCommand } from './commands/run.ts';
+import { addWorkerCommand } from './commands/worker.ts';
+import { readEnvironment, type Environment } from './wiring/environment.ts';
+
+/** What every command gets. */
+export interface CommandContext {
+  readonly environment: Environment;
+  /** Aborts when the command is to stop. */
+  readonly stop: AbortSignal;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+}
+
+/** The command line. Throws what a command throws, and a CommanderError for wrong usage. */
+export function createProgram(stop: AbortSignal): Command {
+  const program = new Command('object-transfer')
+    .description(
+      'Moves a bucket from AWS S3 to Google Cloud Storage through CloudFront, and proves that every object arrived.',
+    )
+    .version('0.1.0')
+    .showHelpAfterError('(--help shows what is possible)')
+    .exitOverride();
+  const context: CommandContext = {
+    environment: readEnvironment(process.env),
+    stop,
+    stdout: process.stdout,
+    stderr: process.stderr,
+  };
+  addRunCommand(program, context);
+  addDemoCommand(program, context);
+  addDumpCommand(program, context);
+  addPublisherCommand(program, context);
+  addWorkerCommand(program, context);
+  addLocalCloudCommand(program, context);
+  return program;
+}

@@ -1,0 +1,25 @@
+/** Why a command stopped before its end. */
+export class StoppedError extends Error {
+  override readonly name = 'StoppedError';
+}
+
+/**
+ * Aborts on SIGINT, SIGTERM, SIGHUP, and when the process that started this one goes away. A second signal ends the process at once,
+ * with the exit code that shells give it.
+ */
+export function stopOnSignals(): AbortSignal {
+  const controller = new AbortController();
+  const stop = (reason: string, code: number) => {
+    if (controller.signal.aborted) process.exit(code);
+    controller.abort(new StoppedError(`stopped by ${reason}`));
+  };
+  process.on('SIGINT', () => stop('SIGINT', 130));
+  process.on('SIGTERM', () => stop('SIGTERM', 143));
+  process.on('SIGHUP', () => stop('SIGHUP', 129));
+  process.on('disconnect', () => {
+    if (!controller.signal.aborted) controller.abort(new StoppedError('stopped: the parent process is gone'));
+  });
+  // The channel by itself is no reason to stay alive.
+  process.channel?.unref();
+  return controller.signal;
+}

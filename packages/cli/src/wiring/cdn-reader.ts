@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises';
+import { cdnAuthOf, type CdnAuth, type CdnAuthSettings } from '@object-transfer/core/config/cdn-auth';
+import { EnvironmentSecrets } from '@object-transfer/core/config/environment-secrets';
+import { ConfigurationError } from '@object-transfer/core/domain/errors';
+import type { ObjectReader } from '@object-transfer/core/ports/object-source';
+import { createCdnObjectReader, type CdnSigning } from '@object-transfer/core/storage/cdn-object-reader';
+import type { S3Endpoint } from '@object-transfer/core/storage/s3-endpoint';
+import type { Environment } from './environment.ts';
+
+export interface CdnSettings extends CdnAuthSettings {
+  readonly cloudfrontUrlHostPre: string;
+  readonly replaceKeyParts: Readonly<Record<string, string>>;
+}
+
+/** @throws ConfigurationError where the key for signed URLs cannot be had or used */
+export async function openCdnReader(
+  settings: CdnSettings,
+  endpoint: S3Endpoint,
+  environment: Environment,
+): Promise<ObjectReader> {
+  return createCdnObjectReader({
+    urlHostPre: settings.cloudfrontUrlHostPre,
+    replaceKeyParts: settings.replaceKeyParts,
+    signing: await signingOf(cdnAuthOf(settings), endpoint, environment),
+  });
+}
+
+async function signingOf(auth: CdnAuth, endpoint: S3Endpoint, environment: Environment): Promise<CdnSigning> {
+  switch (auth.kind) {
+    case 'none':
+      return { kind: 'none' };
+    case 'sigv4':
+      return { kind: 'sigv4', endpoint, credentials: environment.awsCredentials };
+    case 'signed': {
+      const { keyPairId, hashAlgorithm, expireMs: lifetimeMs } = auth;
+      return {
+        kind: 'signed',
+        keyPairId,
+        hashAlgorithm,
+        lifetimeMs,
+        ...(await privateKeyOf(auth.privateKey, environment)),
+      };
+    }
+  }
+}
+
+async function privateKeyOf(
+  place: { readonly secretId: string } | { readonly file: string },
+  environment: Environment,
+): Promise<{ readonly privateKey: string; readonly privateKeyOrigin: string }> {
+  if ('secretId' in place) {
+    const privateKey = await new EnvironmentSecrets(environment.variables).readSecret(place.secretId);
+    return { privateKey, privateKeyOrigin: `the secret ${JSON.stringify(place.secretId)}` };
+  }
+  try {
+    return {
+      privateKey: await readFile(place.file, 'utf8'),
+      privateKeyOrigin: `the file ${JSON.stringify(place.file)}`,
+    };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigurationError('CONFIG_KEY_UNREADABLE', `url_signer_private_key_file cannot be read: ${reason}`, {
+      cause: error,
+    });
+  }
+}

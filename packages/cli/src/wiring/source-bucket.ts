@@ -1,0 +1,39 @@
+import type { ObjectLister, ObjectReader, ObjectStater } from '@object-transfer/core/ports/object-source';
+import { createS3Connection, type S3Connection } from '@object-transfer/core/storage/s3-connection';
+import { createS3ObjectLister } from '@object-transfer/core/storage/s3-object-lister';
+import { createS3ObjectReader } from '@object-transfer/core/storage/s3-object-reader';
+import { createS3ObjectStater } from '@object-transfer/core/storage/s3-object-stater';
+import type { Environment } from './environment.ts';
+
+/** The region that S3 itself assumes. */
+export const DEFAULT_REGION = 'us-east-1';
+
+export interface SourceSettings {
+  readonly s3Bucket: string;
+  readonly awsRegion: string | undefined;
+}
+
+/** The S3 bucket, as lister, reader and stater over the same connections. */
+export interface SourceBucket {
+  readonly connection: S3Connection;
+  readonly lister: ObjectLister;
+  readonly reader: ObjectReader;
+  readonly stater: ObjectStater;
+  close(): Promise<void>;
+}
+
+export function openSourceBucket(settings: SourceSettings, environment: Environment): SourceBucket {
+  const connection = createS3Connection({
+    bucket: settings.s3Bucket,
+    region: settings.awsRegion ?? environment.awsRegion ?? DEFAULT_REGION,
+    endpointUrl: environment.s3EndpointUrl,
+    credentials: environment.awsCredentials,
+  });
+  return {
+    connection,
+    lister: createS3ObjectLister(connection),
+    reader: createS3ObjectReader(connection),
+    stater: createS3ObjectStater(connection),
+    close: () => connection.close(),
+  };
+}

@@ -1,0 +1,100 @@
+import type { ModuleSettings } from '@object-transfer/core/config/load-settings';
+import type { WORKER_CDN_TRANSFER } from '@object-transfer/core/config/modules';
+import type { EmbeddedState } from '@object-transfer/core/state/open-embedded-state';
+import type { ObjectDestination } from '@object-transfer/core/ports/object-destination';
+import { AdaptiveLimit } from '@object-transfer/core/runtime/adaptive-limit';
+import { ByteBudget } from '@object-transfer/core/runtime/byte-budget';
+import type { Logger } from '@object-transfer/core/runtime/logger';
+import type { ProcessIdentity } from '@object-transfer/core/runtime/process-identity';
+import { DEFAULT_RETRY_POLICY } from '@object-transfer/core/runtime/retry';
+import { createGcsObjectDestination } from '@object-transfer/core/storage/gcs-object-destination';
+import { runCdnTransfer } from '@object-transfer/worker/cdn-transfer/run-cdn-transfer';
+import { partsPrefix } from '@object-transfer/worker/cdn-transfer/sweep-parts';
+import type { StorageClassMap, TransferContext } from '@object-transfer/worker/cdn-transfer/transfer-context';
+import { TransferCounters } from '@object-transfer/worker/cdn-transfer/transfer-counters';
+import { openCdnReader } from './cdn-reader.ts';
+import { ERROR_TOPIC, OBJECT_TOPIC } from './embedded-topics.ts';
+import type { Environment } from './environment.ts';
+import { openSourceBucket } from './source-bucket.ts';
+
+export type WorkerSettings = ModuleSettings<typeof WORKER_CDN_TRANSFER>;
+
+/** Deliveries of a message whose keys keep failing for something that may pass. */
+const MAX_DELIVERIES = 3;
+
+export function openDestination(settings: { readonly gcsBucket: string }, environment: Environment): ObjectDestination {
+  return createGcsObjectDestination({ bucket: settings.gcsBucket, emulatorHost: environment.storageEmulatorHost });
+}
+
+export interface TransferWorker {
+  readonly counters: TransferCounters;
+  /** Checks what it can before any message is taken. @throws ConfigurationError */
+  check(signal: AbortSignal): Promise<void>;
+  /** Takes messages until `stop` aborts; resolves when nothing is in its hands. */
+  run(stop: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A worker of mode `cdnTransfer` over the embedded queue. */
+export async function openTransferWorker(options: {
+  readonly settings: WorkerSettings;
+  readonly environment: Environment;
+  readonly state: EmbeddedState;
+  readonly identity: ProcessIdentity;
+  readonly runId: string | undefined;
+  readonly logger: Logger;
+}): Promise<TransferWorker> {
+  const { settings, environment, state, identity } = options;
+  const source = openSourceBucket(settings, environment);
+  const cdn = await openCdnReader(settings, source.connection.endpoint, environment);
+  const destination = openDestination(settings, environment);
+  const counters = new TransferCounters();
+  const transfer: TransferContext = {
+    mapping: settings,
+    cdn,
+    direct: settings.allowDirectS3 ? source.reader : undefined,
+    stater: source.stater,
+    destination,
+    overwrite: settings.overwrite,
+    namePolicy: settings.forbiddenNames,
+    storageClassFor: storageClassMap(settings.gcsStorageClass),
+    retryPolicy: { ...DEFAULT_RETRY_POLICY, maxAttempts: settings.maxAttempts },
+    partSizeBytes: settings.partSizeBytes,
+    partsPrefix: partsPrefix(settings.gcsRootPrefix, identity.id),
+    limit: new AdaptiveLimit({
+      initial: Math.min(settings.initialConcurrency, settings.maxConcurrency),
+      min: 1,
+      max: settings.maxConcurrency,
+    }),
+    budget: new ByteBudget(settings.memoryBudgetBytes),
+  };
+  return {
+    counters,
+    check: (signal) => destination.checkBucket(signal),
+    run: (stop) =>
+      runCdnTransfer({
+        transfer,
+        stateStore: state.stateStore,
+        publisher: state.queue,
+        errorTopic: ERROR_TOPIC,
+        counters,
+        logger: options.logger,
+        maxDeliveries: MAX_DELIVERIES,
+        subscription: state.queue.subscribe(OBJECT_TOPIC),
+        identity,
+        runId: options.runId,
+        maxMessagesPerPull: settings.numMessages,
+        leaseMs: settings.leaseMs,
+        stop,
+      }),
+    close: async () => {
+      await Promise.all([cdn.close(), destination.close(), source.close()]);
+    },
+  };
+}
+
+/** A class that the map leaves out gets the bucket's default. */
+function storageClassMap(rule: WorkerSettings['gcsStorageClass']): StorageClassMap {
+  if (rule === undefined || typeof rule === 'string') return () => rule;
+  return (s3StorageClass) => rule[s3StorageClass];
+}

@@ -1,0 +1,85 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { StateError } from '@object-transfer/core/domain/errors';
+import type { Logger } from '@object-transfer/core/runtime/logger';
+import type { WorkerGroup } from '@object-transfer/run/run-migration';
+
+/** What a worker process is told by the one that started it: over the channel, so that nothing shows in its arguments. */
+export interface WorkerAssignment {
+  readonly runId: string;
+  /** Settings by field name, as they were given. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+export interface WorkerProcessesOptions {
+  readonly count: number;
+  readonly assignment: WorkerAssignment;
+  /** Environment variables of the processes. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  readonly logger: Logger;
+}
+
+/** Crashes that a worker process may have before the migration gives up: each loses only time. */
+const MAX_RESTARTS = 5;
+const RESTART_DELAY_MS = 1_000;
+const DONE = 0;
+
+/** Starts worker processes and starts those that crash again. */
+export function startWorkerProcesses(options: WorkerProcessesOptions): WorkerGroup {
+  const { count, logger } = options;
+  const stopping = new AbortController();
+  const children = new Set<ChildProcess>();
+  const keepRunning = async (index: number): Promise<void> => {
+    for (let restarts = 0; ; restarts++) {
+      const child = forkWorker(options);
+      children.add(child);
+      const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+      children.delete(child);
+      if (stopping.signal.aborted) return;
+      const how = signal === null ? `exit code ${code}` : signal;
+      if (restarts >= MAX_RESTARTS || (code !== null && code !== DONE && code < 128)) {
+        throw new StateError('STATE_UNAVAILABLE', `worker process ${index + 1} ended with ${how}`, {
+          op: 'startWorker',
+        });
+      }
+      logger.warn({ worker: index + 1, restarts }, `a worker process ended with ${how}; starting it again`);
+      await delay(RESTART_DELAY_MS);
+    }
+  };
+  const stopAll = () => {
+    for (const child of children) child.kill('SIGTERM');
+  };
+  const ended = Promise.all(Array.from({ length: count }, (_, index) => keepRunning(index))).then(
+    () => undefined,
+    (error: unknown) => {
+      stopping.abort();
+      stopAll();
+      throw error;
+    },
+  );
+  return {
+    ended,
+    stop: async () => {
+      stopping.abort();
+      stopAll();
+      await ended.catch(() => undefined);
+    },
+  };
+}
+
+function forkWorker({ assignment, variables }: WorkerProcessesOptions): ChildProcess {
+  const [, program = ''] = process.argv;
+  const child = fork(program, ['worker', 'cdnTransfer', '--assigned'], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: variables,
+  });
+  child.send(assignment);
+  return child;
+}
+
+/** In a worker process: waits for its assignment. */
+export async function receiveAssignment(): Promise<WorkerAssignment> {
+  const [assignment] = (await once(process, 'message')) as [WorkerAssignment];
+  return assignment;
+}
