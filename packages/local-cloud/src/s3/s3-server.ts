@@ -34,6 +34,8 @@ export interface S3Server extends RunningServer {
   bucket(name: string): Bucket;
 }
 
+const MAX_KEY_BYTES = 1024;
+
 /**
  * Starts an S3 for rehearsals and tests: path-style and virtual-hosted addressing, objects from directories,
  * generators and uploads.
@@ -84,6 +86,7 @@ class S3Service {
     const { method = '', url = '/', headers } = request;
     const target = parseTarget(url, headers.host, this.#isBucket);
     const operation = routeRequest(method, target);
+    refuseLongKey(target.key);
     this.stats.operations[operation] += 1;
     const { credentials, signedHosts = [], now = Date.now } = this.#options;
     if (credentials !== undefined) {
@@ -160,6 +163,13 @@ class S3Service {
     const owner = '<Owner><ID>local</ID><DisplayName>local</DisplayName></Owner>';
     const list = `<Buckets>${buckets.join('')}</Buckets>`;
     await write.sendXml(response, `<ListAllMyBucketsResult ${S3_NAMESPACE}>${owner}${list}</ListAllMyBucketsResult>`);
+  }
+}
+
+function refuseLongKey(key: string): void {
+  // A unit of UTF-16 takes three bytes at most: short keys need no counting.
+  if (key.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(key) > MAX_KEY_BYTES) {
+    throw new S3Error(400, 'KeyTooLongError', 'Your key is too long');
   }
 }
 

@@ -20,15 +20,13 @@ export interface WriteContext {
   readonly stats: S3Stats;
 }
 
-const MAX_KEY_BYTES = 1024;
 const MAX_DELETED_KEYS = 1000;
 
 /**
  * Answers PutObject; `If-None-Match: *` and `If-Match` are obeyed.
- * @throws S3Error KeyTooLongError, PreconditionFailed, NotImplemented (copies), and those of the body
+ * @throws S3Error PreconditionFailed, NotImplemented (copies), and those of the body
  */
 export async function putObject({ bucket, key, request, response, stats }: WriteContext): Promise<void> {
-  refuseLongKey(key);
   if (request.headers['x-amz-copy-source'] !== undefined) throw notImplemented('CopyObject');
   const body = await readBody(request);
   stats.bytesReceived += body.size;
@@ -65,9 +63,7 @@ export async function deleteObjects({ bucket, request, response }: WriteContext)
   await sendXml(response, `<DeleteResult ${S3_NAMESPACE}>${deleted}</DeleteResult>`);
 }
 
-/** Answers CreateMultipartUpload. @throws S3Error KeyTooLongError */
 export async function createMultipartUpload({ bucket, key, request, response, uploads }: WriteContext): Promise<void> {
-  refuseLongKey(key);
   const id = uploads.create(bucket.name, key, readAttributes(request.headers));
   const names = `<Bucket>${escapeXml(bucket.name)}</Bucket><Key>${escapeXml(key)}</Key><UploadId>${id}</UploadId>`;
   await sendXml(response, `<InitiateMultipartUploadResult ${S3_NAMESPACE}>${names}</InitiateMultipartUploadResult>`);
@@ -106,10 +102,6 @@ export async function completeMultipartUpload(context: WriteContext): Promise<vo
 export async function abortMultipartUpload({ bucket, key, query, response, uploads }: WriteContext): Promise<void> {
   uploads.abort(bucket.name, key, query.get('uploadId') ?? '');
   await sendBody(response, 204, [], undefined);
-}
-
-function refuseLongKey(key: string): void {
-  if (Buffer.byteLength(key) > MAX_KEY_BYTES) throw new S3Error(400, 'KeyTooLongError', 'Your key is too long');
 }
 
 async function readText(request: IncomingMessage): Promise<string> {
