@@ -105,10 +105,13 @@ function scanCommonPrefixes(scanner: XmlScanner): string[] {
   return prefixes;
 }
 
+/** What ETags look like in practice, read without the detour over entities: it would cost as much as all the rest. */
+const USUAL_ETAG = /^&quot;([0-9a-f-]+)&quot;$/;
+
 function toSourceObject(raw: RawObject, decodeKey: (text: string) => string): SourceObject {
   const key = decodeKey(raw.key);
   const sizeBytes = /^\d+$/.test(raw.size) ? Number(raw.size) : Number.NaN;
-  const { etag } = parseEtag(decodeXmlText(raw.etag));
+  const etag = USUAL_ETAG.exec(raw.etag)?.[1] ?? parseEtag(decodeXmlText(raw.etag)).etag;
   const lastModified = new Date(raw.lastModified);
   if (key === '' || etag === '' || !Number.isSafeInteger(sizeBytes) || Number.isNaN(lastModified.getTime())) {
     throw new XmlSyntaxError(`the entry of ${JSON.stringify(key)} lacks a key, size, ETag or date`);

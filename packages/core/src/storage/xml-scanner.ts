@@ -28,10 +28,11 @@ export class XmlScanner {
     if (text.charCodeAt(this.#position + 1) === SLASH) return undefined;
     const end = this.#find('>', this.#position);
     const selfClosed = text.charCodeAt(end - 1) === SLASH;
-    const inside = text.slice(this.#position + 1, selfClosed ? end - 1 : end);
-    const space = inside.search(/\s/);
-    const name = space === -1 ? inside : inside.slice(0, space);
-    if (name === '' || name.startsWith('!') || name.startsWith('?')) throw this.#error('unexpected markup');
+    let nameEnd = selfClosed ? end - 1 : end;
+    for (let i = this.#position + 1; i < nameEnd; i++) if (text.charCodeAt(i) <= SPACE) nameEnd = i;
+    const name = text.slice(this.#position + 1, nameEnd);
+    const first = name.charCodeAt(0);
+    if (name === '' || first === EXCLAMATION || first === QUESTION) throw this.#error('unexpected markup');
     this.#position = end + 1;
     if (selfClosed) this.#selfClosed = name;
     return name;
@@ -57,8 +58,17 @@ export class XmlScanner {
       return;
     }
     this.#skipSpace();
-    if (!this.#text.startsWith(`</${name}>`, this.#position)) throw this.#error(`expected the end of ${name}`);
-    this.#position += name.length + 3;
+    const start = this.#position;
+    const end = start + name.length + 2;
+    const text = this.#text;
+    // Without building the end tag's text: this runs a dozen times per key.
+    const fits =
+      text.charCodeAt(start) === LESS_THAN &&
+      text.charCodeAt(start + 1) === SLASH &&
+      text.charCodeAt(end) === GREATER_THAN &&
+      text.startsWith(name, start + 2);
+    if (!fits) throw this.#error(`expected the end of ${name}`);
+    this.#position = end + 1;
   }
 
   /** Moves past the element just entered, whatever it holds. */
@@ -92,5 +102,8 @@ export class XmlSyntaxError extends Error {
 }
 
 const LESS_THAN = 0x3c;
+const GREATER_THAN = 0x3e;
 const SLASH = 0x2f;
+const EXCLAMATION = 0x21;
+const QUESTION = 0x3f;
 const SPACE = 0x20;
