@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { sleep } from '@object-transfer/core/runtime/sleep';
 import type { EmbeddedQueueControl } from '@object-transfer/core/ports/message-queue';
 
 const POLL_MS = 100;
@@ -13,7 +13,7 @@ export async function waitUntilDrained(
     signal.throwIfAborted();
     const { waiting, leased } = await queue.backlog(subscription);
     if (waiting + leased === 0) return;
-    await delay(POLL_MS, undefined, { signal });
+    await sleep(POLL_MS, signal);
   }
 }
 
@@ -24,5 +24,5 @@ export async function waitForRoom(
   maxWaiting: number,
   signal: AbortSignal,
 ): Promise<void> {
-  while ((await queue.backlog(subscription)).waiting > maxWaiting) await delay(POLL_MS, undefined, { signal });
+  while ((await queue.backlog(subscription)).waiting > maxWaiting) await sleep(POLL_MS, signal);
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { DUMP } from '@object-transfer/core/config/modules';
+import { bindState, stateSubject } from '@object-transfer/core/runtime/bind-state';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { openEmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import { runDump } from '@object-transfer/dump/run-dump';
@@ -29,6 +30,7 @@ async function dumpSubfolders(options: ParsedOptions, context: CommandContext): 
   await using cleanup = new AsyncDisposableStack();
   const state = await openEmbeddedState(settings.state, { owner: createProcessIdentity().id });
   cleanup.defer(() => state.close());
+  if (!dryRun) await bindState(state.stateStore, stateSubject(settings), settings.state);
   const source = openSourceBucket(settings, context.environment);
   cleanup.defer(() => source.close());
   const { dumpFile } = options;

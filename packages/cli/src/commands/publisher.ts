@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { PUBLISHER_OBJECTS } from '@object-transfer/core/config/modules';
+import { bindState, stateSubject } from '@object-transfer/core/runtime/bind-state';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { openEmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import { publishObjects } from '@object-transfer/publisher/publish-objects';
@@ -36,6 +37,7 @@ async function publish(options: ParsedOptions, context: CommandContext): Promise
   await using cleanup = new AsyncDisposableStack();
   const state = await openEmbeddedState(settings.state, { owner: identity.id });
   cleanup.defer(() => state.close());
+  if (!dryRun) await bindState(state.stateStore, stateSubject(settings), settings.state);
   const source = openSourceBucket(settings, context.environment);
   cleanup.defer(() => source.close());
   const result = await publishObjects({

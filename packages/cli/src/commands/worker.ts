@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { FlagSettings } from '@object-transfer/core/config/flag-settings';
 import { WORKER_CDN_TRANSFER } from '@object-transfer/core/config/modules';
+import { bindState, stateSubject } from '@object-transfer/core/runtime/bind-state';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { openEmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
@@ -34,6 +35,7 @@ async function runWorker(options: ParsedOptions, context: CommandContext): Promi
   await using cleanup = new AsyncDisposableStack();
   const state = await openEmbeddedState(settings.state, { owner: identity.id });
   cleanup.defer(() => state.close());
+  await bindState(state.stateStore, stateSubject(settings), settings.state);
   const worker = await openTransferWorker({ settings, environment, state, identity, runId: assignment?.runId, logger });
   cleanup.defer(() => worker.close());
   await worker.check(stop);

@@ -1,5 +1,6 @@
 import type { ModuleSettings } from '@object-transfer/core/config/load-settings';
 import type { RUN } from '@object-transfer/core/config/modules';
+import { bindState, stateSubject } from '@object-transfer/core/runtime/bind-state';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import { openEmbeddedState, type EmbeddedState } from '@object-transfer/core/state/open-embedded-state';
@@ -34,6 +35,7 @@ export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Pro
   await using cleanup = new AsyncDisposableStack();
   const state = await openEmbeddedState(settings.state, { owner: identity.id });
   cleanup.defer(() => state.close());
+  await bindState(state.stateStore, stateSubject(settings), settings.state);
   const source = openSourceBucket(settings, environment);
   cleanup.defer(() => source.close());
   const destination = openDestination(settings, environment);

@@ -80,6 +80,9 @@ function forkWorker({ assignment, variables }: WorkerProcessesOptions): ChildPro
 
 /** In a worker process: waits for its assignment. */
 export async function receiveAssignment(): Promise<WorkerAssignment> {
+  // Otherwise the channel by itself does not keep this process alive: now it is all there is to wait for.
+  process.channel?.ref();
   const [assignment] = (await once(process, 'message')) as [WorkerAssignment];
+  process.channel?.unref();
   return assignment;
 }

@@ -138,6 +138,12 @@ export interface StateStore {
   listWorkers(runId: string): Promise<readonly WorkerRecord[]>;
 
   /**
+   * Settles a control, a named value that every process sees, unless it is settled already.
+   * @returns the value that holds
+   */
+  settleControl(name: string, value: string): Promise<string>;
+
+  /**
    * Lets go of every lease whose owner `isDead` says is gone, without waiting for it to run out: after a crash on one
    * machine. @returns how many
    */

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { sleep } from './sleep.ts';
 import { classifyError } from '../domain/classify-error.ts';
 
 export interface RetryPolicy {
@@ -27,6 +27,8 @@ export function backoffDelayMs(policy: RetryPolicy, attempt: number, retryAfterM
 
 export interface RetryHooks {
   readonly signal: AbortSignal;
+  /** Errors that another way may help, and repeating the same does not: thrown at once, though they may be retried. */
+  readonly unless?: (error: unknown) => boolean;
   /** Called before each wait. */
   readonly onRetry?: (error: unknown, attempt: number, delayMs: number) => void;
 }
@@ -46,10 +48,11 @@ export async function retry<T>(
       return await operation(attempt);
     } catch (error) {
       const { retryable, retryAfterMs } = classifyError(error);
-      if (!retryable || attempt >= policy.maxAttempts || hooks.signal.aborted) throw error;
+      if (!retryable || hooks.unless?.(error) === true) throw error;
+      if (attempt >= policy.maxAttempts || hooks.signal.aborted) throw error;
       const delayMs = backoffDelayMs(policy, attempt, retryAfterMs);
       hooks.onRetry?.(error, attempt, delayMs);
-      await delay(delayMs, undefined, { signal: hooks.signal });
+      await sleep(delayMs, hooks.signal);
     }
   }
 }

@@ -21,6 +21,7 @@ import { countSubfolders, getSubfolder, listSubfolders } from './read-subfolders
 import { reclaimSubfolderLeases } from './reclaim-subfolder-leases.ts';
 import { beginRun, endRun, heartbeatRun } from './register-runs.ts';
 import { listWorkers, reportWorker } from './report-workers.ts';
+import { settleControl } from './settle-control.ts';
 import type { StateTables } from './state-tables.ts';
 
 export interface KyselyStateStoreOptions {
@@ -120,6 +121,10 @@ export class KyselyStateStore implements StateStore {
 
   listWorkers(runId: string): Promise<readonly WorkerRecord[]> {
     return this.#run('listWorkers', (db) => listWorkers(db, runId));
+  }
+
+  settleControl(name: string, value: string): Promise<string> {
+    return this.#run('settleControl', (db, now) => settleControl(db, name, value, now));
   }
 
   reclaimLeases(isDead: (leaseOwner: string) => boolean): Promise<number> {

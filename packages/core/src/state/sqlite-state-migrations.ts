@@ -3,7 +3,7 @@ import type { StateTableNames } from './state-tables.ts';
 
 /** The schema of the state store on SQLite, step by step. Text compares byte for byte (BINARY is the default). */
 export function sqliteStateMigrations(names: StateTableNames): readonly SqliteMigration[] {
-  return [{ name: 'reference schema, leases, object errors, runs, workers', sql: createTables(names) }];
+  return [{ name: 'reference schema, leases, object errors, runs, workers, controls', sql: createTables(names) }];
 }
 
 function createTables(names: StateTableNames): string {
@@ -85,5 +85,11 @@ function createTables(names: StateTableNames): string {
     ) WITHOUT ROWID;
 
     CREATE INDEX "${names.workers}_by_run" ON "${names.workers}" (run_id, worker_id);
+
+    CREATE TABLE "${names.controls}" (
+      name TEXT NOT NULL PRIMARY KEY,
+      value TEXT NOT NULL,
+      updated_at INTEGER NOT NULL
+    ) WITHOUT ROWID;
   `;
 }

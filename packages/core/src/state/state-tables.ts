@@ -12,6 +12,7 @@ export interface StateTables {
   objectErrors: ObjectErrorTable;
   runs: RunTable;
   workers: WorkerTable;
+  controls: ControlTable;
 }
 
 export type Flag = 0 | 1;
@@ -81,6 +82,12 @@ interface WorkerTable {
   heartbeatAt: number;
 }
 
+interface ControlTable {
+  name: string;
+  value: string;
+  updatedAt: number;
+}
+
 /** The names of the tables in the database. */
 export type StateTableNames = Readonly<Record<keyof StateTables | 'migrations', string>>;
 
@@ -99,6 +106,7 @@ export function stateTableNames(table: string): StateTableNames {
     objectErrors: `${table}_object_errors`,
     runs: `${table}_runs`,
     workers: `${table}_workers`,
+    controls: `${table}_controls`,
     migrations: `${table}_migrations`,
   };
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { classifyError } from '@object-transfer/core/domain/classify-error';
 import { combineCrc32c } from '@object-transfer/core/domain/crc32c-combine';
+import { SourceError } from '@object-transfer/core/domain/errors';
 import type { ComposePart } from '@object-transfer/core/ports/object-destination';
 import type { ByteRange, ObjectContent } from '@object-transfer/core/ports/object-source';
 import { retry } from '@object-transfer/core/runtime/retry';
@@ -43,7 +44,7 @@ export async function copyInParts(
     const moveParts = async () => {
       for (let index = next++; index < ranges.length; index = next++) {
         const range = ranges[index] as ByteRange;
-        const moved = await retry(context.retryPolicy, { signal: partSignal }, () =>
+        const moved = await retry(context.retryPolicy, { signal: partSignal, unless: isOtherCopy }, () =>
           movePart(context, plan, range, temporary.name(), partSignal),
         );
         parts[index] = moved.part;
@@ -67,14 +68,16 @@ export async function copyInParts(
       await context.destination.recordSourceEtag(plan.name, expected.etag, found.generation, signal);
       return { status: 'skipped' };
     }
-    const written = await context.destination.compose({
+    const compose = {
       name: plan.name,
       parts: await composeDown(context, parts, temporary, signal),
       properties: destinationProperties(first, expected.etag),
       storageClass: context.storageClassFor(first.storageClass),
       ifGenerationMatch: found?.generation ?? '0',
       signal,
-    });
+    };
+    // Every byte is there by now: a failure that may pass must not move them again.
+    const written = await retry(context.retryPolicy, { signal }, () => context.destination.compose(compose));
     await verifyWritten(context, written, expected, whole, signal);
     return {
       status: 'transferred',
@@ -86,6 +89,16 @@ export async function copyInParts(
   } finally {
     await temporary.deleteAll();
   }
+}
+
+/** This route serves something else than what was listed, and will again. */
+function isOtherCopy(error: unknown): boolean {
+  if (!(error instanceof SourceError)) return false;
+  return (
+    error.code === 'SOURCE_STALE_COPY' ||
+    error.code === 'SOURCE_TRANSFORMED_COPY' ||
+    error.code === 'SOURCE_RANGE_NOT_HONOURED'
+  );
 }
 
 async function movePart(
@@ -167,6 +180,11 @@ class TemporaryObjects {
     return `${this.#prefix}${this.#count++}`;
   }
 
+  #delete(name: string, signal: AbortSignal): Promise<void> {
+    const { destination, retryPolicy } = this.#context;
+    return retry(retryPolicy, { signal }, () => destination.delete(name, undefined, signal));
+  }
+
   /** Failing to delete does not undo a transfer: what is left is swept by its name at the next start. */
   async deleteAll(): Promise<void> {
     // An aborted signal would refuse every request: on the way out the deletes still get their chance.
@@ -174,7 +192,7 @@ class TemporaryObjects {
     const names = Array.from({ length: this.#count }, (_, index) => `${this.#prefix}${index}`);
     for (let i = 0; i < names.length; i += PARALLEL_PARTS) {
       const batch = names.slice(i, i + PARALLEL_PARTS);
-      await Promise.allSettled(batch.map((name) => this.#context.destination.delete(name, undefined, signal)));
+      await Promise.allSettled(batch.map((name) => this.#delete(name, signal)));
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { DestinationObject } from '@object-transfer/core/domain/destination-object';
 import { compareUtf8, destinationName } from '@object-transfer/core/domain/key-mapping';
 import type { MessageObject } from '@object-transfer/core/domain/message-codec';
+import { nameViolation } from '@object-transfer/core/domain/object-name-rules';
 import type { TransferContext } from './transfer-context.ts';
 import type { FoundObjects } from './transfer-object.ts';
 
@@ -20,6 +21,8 @@ export async function findExisting(
   const names = objects
     .filter((object) => object.key.startsWith(context.mapping.s3RootPrefix))
     .map((object) => destinationName(context.mapping, object.key))
+    // GCS may refuse to even look for what it forbids; such an object fails by itself, without the others.
+    .filter((name) => nameViolation(name) === undefined)
     .toSorted(compareUtf8);
   const [first] = names;
   const last = names.at(-1);

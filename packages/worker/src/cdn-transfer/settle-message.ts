@@ -39,6 +39,9 @@ const REDELIVERY_POLICY: RetryPolicy = {
   maxDelayMs: 300_000,
 };
 
+/** @see https://cloud.google.com/pubsub/quotas#resource_limits */
+const MAX_ATTRIBUTE_BYTES = 1024;
+
 interface FailedObject {
   readonly object: MessageObject;
   readonly error: Error;
@@ -54,13 +57,14 @@ export async function settleMessage(
   if (decoded === undefined) return;
   const existing = await findExisting(context.transfer, decoded.objects, signal);
   const failed: FailedObject[] = [];
-  const outcomes = await Promise.all(
-    decoded.objects.map(async (object) => {
-      const outcome = await transferObject(context.transfer, object, existing, signal);
-      if (outcome.status === 'failed') failed.push({ object, error: outcome.error });
-      return outcome;
-    }),
-  );
+  const transfers = decoded.objects.map(async (object) => {
+    const outcome = await transferObject(context.transfer, object, existing, signal);
+    if (outcome.status === 'failed') failed.push({ object, error: outcome.error });
+    return outcome;
+  });
+  // An abort ends all of them, and each of them cleans up first.
+  await Promise.allSettled(transfers);
+  const outcomes = await Promise.all(transfers);
 
   if (message.deliveryAttempt < context.maxDeliveries && failed.some(({ error }) => classifyError(error).retryable)) {
     for (const outcome of outcomes) if (outcome.status !== 'failed') context.counters.add(outcome);
@@ -130,10 +134,15 @@ async function handOnFailures(
       object.expected === undefined
         ? encodeKeyMessage(object.key)
         : encodeObjectMessage(decoded.dir ?? '', [object.expected]),
-    attributes: { attempt: String(attempt), code, message: reason.slice(0, 1024) },
+    attributes: { attempt: String(attempt), code, message: cutToBytes(reason, MAX_ATTRIBUTE_BYTES) },
   }));
   await context.publisher.publish(context.errorTopic, messages);
   for (const { object, code, message: reason } of described) {
     context.logger.error({ dir: decoded.dir, key: object.key, code, reason }, 'an object failed');
   }
+}
+
+/** The longest beginning whose UTF-8 form has at most `maxBytes`. */
+function cutToBytes(text: string, maxBytes: number): string {
+  return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(maxBytes)).read);
 }

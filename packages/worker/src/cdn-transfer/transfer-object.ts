@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { sleep } from '@object-transfer/core/runtime/sleep';
 import { classifyError } from '@object-transfer/core/domain/classify-error';
 import { compareWithSource, type DestinationObject } from '@object-transfer/core/domain/destination-object';
 import { DestinationError, SourceError } from '@object-transfer/core/domain/errors';
@@ -61,7 +61,7 @@ export async function transferObject(
     for (let attempt = 1; ; attempt++) {
       const result = await attemptOrRecover(context, plan, attempt, signal);
       if ('outcome' in result) return result.outcome;
-      await delay(result.delayMs, undefined, { signal });
+      await sleep(result.delayMs, signal);
       plan = result.next;
     }
   } catch (error) {
