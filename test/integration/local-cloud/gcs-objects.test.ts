@@ -341,12 +341,20 @@ describe('a server', () => {
     expect(server.stats.operations).toEqual(new Map([['objects.list', 1]]));
   });
 
-  it('reads a refused request to its end, so that the client sees the answer', async () => {
-    const server = await start();
+  it('reads a refused request to its end before it answers, as a client that is still sending would not see the answer', async () => {
+    const events: string[] = [];
+    const server = await start({
+      intercept(request, response) {
+        request.once('end', () => events.push('read'));
+        response.once('finish', () => events.push('answered'));
+        return false;
+      },
+    });
     const response = await fetch(`${server.url}/upload/storage/v1/b/elsewhere/o?uploadType=media&name=x`, {
       method: 'POST',
       body: Buffer.alloc(20_000_000),
     });
     expect(response.status).toBe(404);
+    expect(events).toEqual(['read', 'answered']);
   });
 });

@@ -55,13 +55,13 @@ export class DiscardingContentStore implements ContentStore {
     let sizeBytes = 0;
     return {
       write: (bytes) => void (sizeBytes += bytes.length),
-      finish: () => discarded(sizeBytes),
+      finish: () => new DiscardedContent(sizeBytes),
       abort: () => undefined,
     };
   }
 
   async concat(_name: string, sources: readonly Content[]): Promise<Content> {
-    return discarded(sources.reduce((sum, source) => sum + source.sizeBytes, 0));
+    return new DiscardedContent(sources.reduce((sum, source) => sum + source.sizeBytes, 0));
   }
 
   remove(): void {
@@ -69,11 +69,14 @@ export class DiscardingContentStore implements ContentStore {
   }
 }
 
-function discarded(sizeBytes: number): Content {
-  return {
-    sizeBytes,
-    open: () => {
-      throw new GcsError(501, 'notImplemented', 'This server was started with discardContent: it kept no bytes.');
-    },
-  };
+class DiscardedContent implements Content {
+  readonly sizeBytes: number;
+
+  constructor(sizeBytes: number) {
+    this.sizeBytes = sizeBytes;
+  }
+
+  open(): never {
+    throw new GcsError(501, 'notImplemented', 'This server was started with discardContent: it kept no bytes.');
+  }
 }

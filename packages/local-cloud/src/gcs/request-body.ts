@@ -10,28 +10,26 @@ export class RequestAborted extends Error {
  * Reads a request body to its end, also when `take` throws: a client that is still sending does not read the answer.
  * @throws RequestAborted, or what `take` threw first
  */
-export function consume(request: IncomingMessage, take: (bytes: Buffer) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (request.readableEnded) return resolve();
-    const abort = (): void => reject(new RequestAborted('the client closed the connection'));
-    if (request.destroyed) return abort();
-    let failure: unknown;
-    let failed = false;
+export async function consume(request: IncomingMessage, take: (bytes: Buffer) => void): Promise<void> {
+  if (request.readableEnded) return;
+  let failure: { readonly reason: unknown } | undefined;
+  const isWhole = await new Promise<boolean>((resolve) => {
+    if (request.destroyed) resolve(false);
     request.on('data', (bytes: Buffer) => {
-      if (failed) return;
+      if (failure !== undefined) return;
       try {
         take(bytes);
-      } catch (error) {
-        failure = error;
-        failed = true;
+      } catch (reason) {
+        failure = { reason };
       }
     });
-    // eslint-disable-next-line typescript/prefer-promise-reject-errors
-    request.once('end', () => (failed ? reject(failure) : resolve()));
-    request.once('error', abort);
-    request.once('close', abort);
-    return undefined;
+    // Whichever comes first counts: after its end a request is closed as well.
+    request.once('end', () => resolve(true));
+    request.once('error', () => resolve(false));
+    request.once('close', () => resolve(false));
   });
+  if (failure !== undefined) throw failure.reason;
+  if (!isWhole) throw new RequestAborted('the client closed the connection');
 }
 
 /** Reads what is left of the body and forgets it. */
