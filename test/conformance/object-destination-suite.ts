@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HOSTILE_KEYS } from './object-source-keys.ts';
 
 /** What is behind the destination's back. */
-export interface KeptObject {
+interface KeptObject {
   readonly bytes: Buffer;
   readonly contentType: string | undefined;
   readonly cacheControl: string | undefined;

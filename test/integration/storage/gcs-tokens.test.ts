@@ -1,59 +1,79 @@
 import { createGcsTokenSource } from '@object-transfer/core/storage/gcs-token-source';
-import { Compute, IdentityPoolClient } from 'google-auth-library';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { answer, startScriptedServer, type Step } from './scripted-server.ts';
 
+/** A metadata server of Compute Engine, which is where the default credentials come from on a worker. */
 let server: Awaited<ReturnType<typeof startScriptedServer>>;
 beforeAll(async () => {
   server = await startScriptedServer();
 });
+beforeEach(() => {
+  vi.stubEnv('GCE_METADATA_HOST', server.url.replace('http://', ''));
+  vi.stubEnv('METADATA_SERVER_DETECTION', 'assume-present');
+  vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', undefined);
+  vi.stubEnv('CLOUDSDK_CONFIG', '/nowhere');
+  vi.stubEnv('HOME', '/nowhere');
+  vi.stubEnv('GOOGLE_CLOUD_PROJECT', 'a-project');
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
 afterAll(() => server.close());
 
-/** Workload identity federation: the one kind of credentials whose token server may be anywhere. */
-function openTokens() {
-  const client = new IdentityPoolClient({
-    type: 'external_account',
-    audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/p',
-    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
-    token_url: `${server.url}/v1/token`,
-    subject_token_supplier: { getSubjectToken: () => Promise.resolve('subject') },
-  });
-  return createGcsTokenSource(() => Promise.resolve(client));
-}
+const FROM_METADATA_SERVER = { 'content-type': 'application/json', 'metadata-flavor': 'Google' };
 
 function grant(token: string, lifetimeSeconds: number): Step {
-  const body = { access_token: token, expires_in: lifetimeSeconds, token_type: 'Bearer', issued_token_type: 'x' };
-  return answer(200, { 'content-type': 'application/json' }, JSON.stringify(body));
+  const body = { access_token: token, expires_in: lifetimeSeconds, token_type: 'Bearer' };
+  return answer(200, FROM_METADATA_SERVER, JSON.stringify(body));
 }
 
-test('a token is asked for once and kept', async () => {
-  server.script(grant('first', 3600), grant('second', 3600));
-  const tokens = openTokens();
+/** Hands out one grant after the other to those who ask for a token, and the last one for ever. */
+function scriptGrants(...grants: readonly Step[]): void {
+  let remaining = grants;
+  server.script((response, request) => {
+    if (request.url?.includes('/token') !== true) {
+      answer(200, { 'metadata-flavor': 'Google' }, 'googleapis.com')(response, request);
+      return;
+    }
+    const [step, ...rest] = remaining;
+    if (rest.length > 0) remaining = rest;
+    step?.(response, request);
+  });
+}
+
+function tokenRequests(): URL[] {
+  return server.requests
+    .map(({ target }) => new URL(target, server.url))
+    .filter((url) => url.pathname.endsWith('/token'));
+}
+
+test('a token for reading and writing objects is asked for once and kept', async () => {
+  scriptGrants(grant('first', 3600), grant('second', 3600));
+  const tokens = createGcsTokenSource();
   expect(await tokens.token()).toBe('first');
   expect(await tokens.token()).toBe('first');
-  expect(server.requests).toHaveLength(1);
+  expect(tokenRequests().map((url) => url.searchParams.get('scopes'))).toEqual([
+    'https://www.googleapis.com/auth/devstorage.read_write',
+  ]);
 });
 
 test('all who need a token at once share one request', async () => {
-  vi.stubEnv('GCE_METADATA_HOST', server.url.replace('http://', ''));
-  const body = JSON.stringify({ access_token: 'shared', expires_in: 3600, token_type: 'Bearer' });
-  server.script(answer(200, { 'content-type': 'application/json', 'metadata-flavor': 'Google' }, body));
-  const tokens = createGcsTokenSource(() => Promise.resolve(new Compute()));
+  scriptGrants(grant('shared', 3600));
+  const tokens = createGcsTokenSource();
   expect(await Promise.all([tokens.token(), tokens.token(), tokens.token()])).toEqual(['shared', 'shared', 'shared']);
-  expect(server.requests).toHaveLength(1);
-  vi.unstubAllEnvs();
+  expect(tokenRequests()).toHaveLength(1);
 });
 
 test('a token is renewed before it expires', async () => {
-  server.script(grant('about to expire', 200), grant('second', 3600));
-  const tokens = openTokens();
+  scriptGrants(grant('about to expire', 200), grant('second', 3600));
+  const tokens = createGcsTokenSource();
   await tokens.token();
   expect(await tokens.token()).toBe('second');
 });
 
 test('a refused token is asked for anew, once for all who were refused', async () => {
-  server.script(grant('revoked', 3600), grant('second', 3600), grant('third', 3600));
-  const tokens = openTokens();
+  scriptGrants(grant('revoked', 3600), grant('second', 3600), grant('third', 3600));
+  const tokens = createGcsTokenSource();
   await tokens.token();
   tokens.discard('revoked');
   expect(await tokens.token()).toBe('second');
@@ -62,14 +82,14 @@ test('a refused token is asked for anew, once for all who were refused', async (
 });
 
 test('credentials that Google refuses are no reason to try again', async () => {
-  server.script(answer(400, { 'content-type': 'application/json' }, '{"error":"invalid_grant"}'));
-  const tokens = openTokens();
-  await expect(tokens.token()).rejects.toMatchObject({ code: 'DESTINATION_FORBIDDEN', retryable: false });
+  scriptGrants(answer(403, FROM_METADATA_SERVER, '{"error":"access_denied"}'));
+  await expect(createGcsTokenSource().token()).rejects.toMatchObject({
+    code: 'DESTINATION_FORBIDDEN',
+    retryable: false,
+  });
 });
 
 test('missing credentials are a matter of configuration', async () => {
   vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', '/nowhere/credentials.json');
-  const tokens = createGcsTokenSource();
-  await expect(tokens.token()).rejects.toMatchObject({ code: 'CONFIG_SECRET_MISSING' });
-  vi.unstubAllEnvs();
+  await expect(createGcsTokenSource().token()).rejects.toMatchObject({ code: 'CONFIG_SECRET_MISSING' });
 });

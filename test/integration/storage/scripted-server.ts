@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 /** Answers one request, or mistreats it. */
 export type Step = (response: ServerResponse, request: IncomingMessage) => void;
 
-export interface ReceivedRequest {
+interface ReceivedRequest {
   readonly method: string;
   /** Raw, with its query. */
   readonly target: string;

@@ -5,7 +5,7 @@ import { gcsConnectionError, gcsStatusError, type GcsOperation } from './gcs-fai
 import type { GcsTokenSource } from './gcs-token-source.ts';
 import { readBoundedBody } from './response-body.ts';
 
-export interface GcsRequest {
+interface GcsRequest {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** With its query, percent-encoded. */
   readonly path: string;

@@ -12,7 +12,7 @@ import type { ObjectProperties } from '../domain/source-object.ts';
 export const OBJECT_FIELDS = `name,size,generation,crc32c,md5Hash,metadata/${SOURCE_ETAG_METADATA}`;
 
 /** GCS's limit for custom metadata, names and values together. */
-export const MAX_METADATA_BYTES = 8192;
+const MAX_METADATA_BYTES = 8192;
 
 /** Fields of the resource that the tool writes. */
 export interface GcsObjectMetadata {

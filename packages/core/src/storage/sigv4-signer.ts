@@ -12,7 +12,7 @@ export interface AwsCredentials {
 /** Gives the credentials that are good now; it caches and renews them itself. */
 export type AwsCredentialsProvider = () => Promise<AwsCredentials>;
 
-export interface SigV4Request {
+interface SigV4Request {
   readonly method: 'GET' | 'HEAD';
   readonly host: string;
   /** As it is sent, percent-encoded once. */
