@@ -17,8 +17,8 @@ export interface DirectoryContentOptions {
 }
 
 /**
- * Files up to this size are read in one synchronous go: 20 µs from the page cache, where a round trip through the
- * thread pool costs 150 µs.
+ * Files up to this size are read in one synchronous go: from the page cache that takes less time than the trips through
+ * the thread pool to open, read and close one.
  */
 const SYNC_READ_BYTES = 128 * 1024;
 const STREAM_CHUNK_BYTES = 256 * 1024;

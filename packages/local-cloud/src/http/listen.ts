@@ -31,7 +31,8 @@ export interface RunningServer {
  * @throws the listen error (`EADDRINUSE`, `EACCES`) as Node reports it
  */
 export async function listen(handler: RequestHandler, options: ListenOptions = {}): Promise<RunningServer> {
-  const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+  // Uploads under a bandwidth cap may take hours: no time limit for a request.
+  const server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0 }, (request, response) => {
     void answer(handler, options.intercept, request, response);
   });
   const host = options.host ?? '127.0.0.1';

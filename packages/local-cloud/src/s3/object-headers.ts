@@ -8,7 +8,7 @@ const META_PREFIX = 'x-amz-meta-';
 const headersByAttributes = new WeakMap<ObjectAttributes, readonly string[]>();
 
 /** The headers that an object's attributes become; names and values in turn. */
-export function attributeHeaders(attributes: ObjectAttributes): readonly string[] {
+function attributeHeaders(attributes: ObjectAttributes): readonly string[] {
   const known = headersByAttributes.get(attributes);
   if (known !== undefined) return known;
   const headers = ['Content-Type', attributes.contentType ?? 'binary/octet-stream'];

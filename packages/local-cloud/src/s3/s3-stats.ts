@@ -1,4 +1,4 @@
-export const S3_OPERATIONS = [
+const S3_OPERATIONS = [
   'AbortMultipartUpload',
   'CompleteMultipartUpload',
   'CreateBucket',
