@@ -341,6 +341,15 @@ describe('a server', () => {
     expect(server.stats.operations).toEqual(new Map([['objects.list', 1]]));
   });
 
+  it('says so when its port is taken, and leaves the directory to whoever has it', async () => {
+    const directory = await temporaryDirectory();
+    const server = await start();
+    await expect(startGcsServer({ directory, buckets: [BUCKET], port: server.port })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+    });
+    expect((await start({ directory })).objects.names(BUCKET)).toEqual([]);
+  });
+
   it('reads a refused request to its end before it answers, as a client that is still sending would not see the answer', async () => {
     const events: string[] = [];
     const server = await start({

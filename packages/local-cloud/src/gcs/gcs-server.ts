@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { listen, type ListenOptions, type RunningServer } from '../http/listen.ts';
+import { listen, type ListenOptions, type RequestHandler, type RunningServer } from '../http/listen.ts';
 import * as buckets from './bucket-requests.ts';
 import { checkBearerToken, type TokenCheck } from './bearer-token.ts';
 import { composeObjects } from './compose-objects.ts';
@@ -67,7 +67,7 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
   for (const name of options.buckets ?? []) if (!known.has(name)) store.createBucket(name);
   const sessions = new UploadSessions();
   const stats = new GcsStats();
-  const running = await listen(async (request, response) => {
+  const answer: RequestHandler = async (request, response) => {
     try {
       const call = toCall(request, response, { store, sessions, stats });
       stats.countOperation(call.route.operation);
@@ -76,7 +76,11 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
     } catch (error) {
       await refuse(request, response, error);
     }
-  }, options);
+  };
+  const running = await listen(answer, options).catch((error: unknown) => {
+    store.close();
+    throw error;
+  });
   return {
     ...running,
     objects: new GcsObjects(store, running.url),

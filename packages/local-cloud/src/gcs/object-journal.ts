@@ -11,7 +11,8 @@ type JournaledObject = Omit<StoredObject, 'content'> & { readonly file: string; 
  * after the bytes it speaks of, so whatever moment the process is killed at, each object is whole or as it was before.
  */
 export class ObjectJournal {
-  readonly #descriptor: number;
+  /** `undefined` once closed: a request that ends after that must not write to whatever has the number by then. */
+  #descriptor: number | undefined;
 
   private constructor(descriptor: number) {
     this.#descriptor = descriptor;
@@ -48,10 +49,12 @@ export class ObjectJournal {
   }
 
   close(): void {
-    closeSync(this.#descriptor);
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
   }
 
   #append(line: JournalLine): void {
+    if (this.#descriptor === undefined) throw new Error('the bucket is closed');
     writeSync(this.#descriptor, `${JSON.stringify(line)}\n`);
   }
 }
