@@ -100,7 +100,10 @@ export interface StateStore {
   /** Marks the subfolder as published, after the queue has confirmed every message. @returns false where the lease was lost */
   confirmPublished(lease: SubfolderLease, counts: PublishedCounts): Promise<boolean>;
 
-  /** Begins a check where neither a check nor a repair is going on. @returns `undefined` where one is */
+  /**
+   * Begins a check where nobody holds the subfolder and neither a check nor a repair is going on; one whose lease has run
+   * out is taken over. @returns `undefined` where one is going on, or there is no such subfolder
+   */
   startSyncCheck(dirKey: string, owner: string, leaseMs: number): Promise<SubfolderLease | undefined>;
   /** Stores what the check found, or why it could not. @returns false where the lease was lost */
   finishSyncCheck(
@@ -108,7 +111,10 @@ export interface StateStore {
     result: { readonly figures: CheckFigures } | { readonly error: string },
   ): Promise<boolean>;
 
-  /** Adds to the open errors; one that is open already gets the new code, message and attempts. */
+  /**
+   * Adds to the open errors, one per key; one that is open already gets the new code, message and attempts, one that was
+   * resolved begins afresh.
+   */
   recordObjectErrors(errors: readonly ObjectErrorRecord[]): Promise<void>;
   /** Closes the open errors of these keys. */
   resolveObjectErrors(dirKey: string, keys: readonly string[]): Promise<void>;
@@ -120,7 +126,8 @@ export interface StateStore {
 
   /**
    * Registers a run. @throws StateError `STATE_RUN_ACTIVE` ("already running since … on …") while another run of the
-   * same job has a heartbeat younger than `staleAfterMs` and `isAlive` does not say that its process is gone
+   * same job has a heartbeat younger than `staleAfterMs` and `isAlive` does not say that its process is gone. Any other
+   * run of the job that has not ended is marked as abandoned
    */
   beginRun(run: {
     readonly runId: string;
@@ -130,7 +137,9 @@ export interface StateStore {
     readonly staleAfterMs: number;
     readonly isAlive: (other: RunRecord) => boolean;
   }): Promise<void>;
+  /** @throws StateError `STATE_LEASE_LOST` where the run has ended, or another has taken over */
   heartbeatRun(runId: string): Promise<void>;
+  /** @throws StateError `STATE_LEASE_LOST` as {@link heartbeatRun} */
   endRun(runId: string, status: Exclude<RunStatus, 'RUNNING'>, exitMessage: string | undefined): Promise<void>;
 
   /** Stores a worker's heartbeat and counters. */

@@ -41,7 +41,7 @@ export async function claimSubfolders(
 }
 
 /** The query that a claim costs: it must be answered from an index alone, at any size of the table. */
-export function claimableSubfolders(db: Kysely<StateTables>, now: number, limit: number) {
+function claimableSubfolders(db: Kysely<StateTables>, now: number, limit: number) {
   return db
     .selectFrom('subfolders')
     .select('dirKey')

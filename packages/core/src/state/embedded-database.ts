@@ -73,6 +73,8 @@ export class EmbeddedDatabase {
 
   /** For the state store, whose statements and transactions span awaits. @returns what ends the exclusive use */
   async acquire(op: string): Promise<() => void> {
+    // All else here resolves without a turn of the event loop: a caller's loop would starve timers and sockets.
+    await nextTurn();
     const release = await this.#mutex.acquire();
     if (this.connection.isOpen) return release;
     release();

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely';
+import { type Kysely, type Selectable, sql } from 'kysely';
 import { StateError } from '../domain/errors.ts';
 import { RUN_STATUS, type RunRecord, type RunStatus, type StateStore } from '../ports/state-store.ts';
 import type { RunTable, StateTables } from './state-tables.ts';
@@ -14,7 +14,8 @@ export async function beginRun(
       .selectFrom('runs')
       .selectAll()
       .where('job', '=', run.job)
-      .where('status', '=', RUN_STATUS.running)
+      // A literal, so that the planner sees that the partial index holds these rows.
+      .where('status', '=', sql.lit(RUN_STATUS.running))
       .execute();
     for (const other of running.map(toRunRecord)) {
       if (now - other.heartbeatAt.getTime() < run.staleAfterMs && run.isAlive(other)) throw alreadyRunning(other);

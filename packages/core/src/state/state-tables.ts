@@ -15,7 +15,7 @@ export interface StateTables {
   controls: ControlTable;
 }
 
-export type Flag = 0 | 1;
+type Flag = 0 | 1;
 
 interface SubfolderTable {
   dirKey: string;
