@@ -66,12 +66,11 @@ const MAX_ROUNDS = 3;
 const MAX_WAITING_MESSAGES = 20_000;
 
 /**
- * @throws ConfigurationError where a bucket is missing; StateError `STATE_RUN_ACTIVE` where the same state file is being
+ * @throws StateError `STATE_RUN_ACTIVE` where the same state file is being
  *   worked on already; the reason of `signal` when it aborts: the next run resumes
  */
 export async function runMigration(options: MigrationOptions, signal: AbortSignal): Promise<MigrationReport> {
-  const { stateStore, destination } = options.verification;
-  await destination.checkBucket(signal);
+  const { stateStore } = options.verification;
   return withRegisteredRun(
     { stateStore, job: 'run', identity: options.identity, logger: options.logger },
     async (runId) => {

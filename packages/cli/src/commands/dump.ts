@@ -1,13 +1,12 @@
 import type { Command } from 'commander';
 import { DUMP } from '@object-transfer/core/config/modules';
-import { bindState, stateSubject } from '@object-transfer/core/runtime/bind-state';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
-import { openEmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import { runDump } from '@object-transfer/dump/run-dump';
 import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
 import { formatCount } from '../output/format-quantity.ts';
 import type { CommandContext } from '../program.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
+import { openState } from '../wiring/open-state.ts';
 import { openSourceBucket } from '../wiring/source-bucket.ts';
 
 export function addDumpCommand(program: Command, context: CommandContext): void {
@@ -27,13 +26,12 @@ export function addDumpCommand(program: Command, context: CommandContext): void 
 async function dumpSubfolders(options: ParsedOptions, context: CommandContext): Promise<void> {
   const { settings } = await loadCommandSettings(DUMP, settingsSources(DUMP, options), context);
   const dryRun = options['dryRun'] === true;
+  const { dumpFile } = options;
   await using cleanup = new AsyncDisposableStack();
-  const state = await openEmbeddedState(settings.state, { owner: createProcessIdentity().id });
-  cleanup.defer(() => state.close());
-  if (!dryRun) await bindState(state.stateStore, stateSubject(settings), settings.state);
   const source = openSourceBucket(settings, context.environment);
   cleanup.defer(() => source.close());
-  const { dumpFile } = options;
+  if (typeof dumpFile !== 'string') await source.check(settings.s3RootPrefix, context.stop);
+  const state = await openState(settings, createProcessIdentity(), dryRun, cleanup);
   const result = await runDump({
     store: state.stateStore,
     from: typeof dumpFile === 'string' ? { dumpFile } : { lister: source.lister },

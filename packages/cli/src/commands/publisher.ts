@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
 import { PUBLISHER_OBJECTS } from '@object-transfer/core/config/modules';
-import { bindState, stateSubject } from '@object-transfer/core/runtime/bind-state';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
-import { openEmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import { publishObjects } from '@object-transfer/publisher/publish-objects';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
@@ -10,6 +8,7 @@ import { formatBytes, formatCount } from '../output/format-quantity.ts';
 import type { CommandContext } from '../program.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
 import { publisherOptions } from '../wiring/object-publisher.ts';
+import { openState } from '../wiring/open-state.ts';
 import { openSourceBucket } from '../wiring/source-bucket.ts';
 
 export function addPublisherCommand(program: Command, context: CommandContext): void {
@@ -35,11 +34,10 @@ async function publish(options: ParsedOptions, context: CommandContext): Promise
   const dryRun = options['dryRun'] === true;
   const identity = createProcessIdentity();
   await using cleanup = new AsyncDisposableStack();
-  const state = await openEmbeddedState(settings.state, { owner: identity.id });
-  cleanup.defer(() => state.close());
-  if (!dryRun) await bindState(state.stateStore, stateSubject(settings), settings.state);
   const source = openSourceBucket(settings, context.environment);
   cleanup.defer(() => source.close());
+  await source.check(settings.s3RootPrefix, context.stop);
+  const state = await openState(settings, identity, dryRun, cleanup);
   const result = await publishObjects({
     ...publisherOptions(settings, source.lister, state, identity),
     dryRun,

@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { fieldFlag } from '@object-transfer/core/config/field';
+import { FIELDS, type FieldKey } from '@object-transfer/core/config/fields';
 import { FlagSettings } from '@object-transfer/core/config/flag-settings';
 import { RUN } from '@object-transfer/core/config/modules';
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
@@ -6,11 +8,11 @@ import { EXIT_CODES } from '../exit-codes.ts';
 import { parseBucketUrl } from '../options/bucket-url.ts';
 import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
 import { createProgressReporter } from '../output/progress-reporter.ts';
-import { summarizeReport } from '../output/report-summary.ts';
+import { summarizePlan, summarizeReport } from '../output/report-summary.ts';
 import { checkReportFile, writeReportFile } from '../output/write-report-file.ts';
 import type { CommandContext } from '../program.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
-import { migrate } from '../wiring/migration.ts';
+import { migrate, plan } from '../wiring/migration.ts';
 
 export function addRunCommand(program: Command, context: CommandContext): void {
   const run = program
@@ -33,6 +35,11 @@ export async function runMigrationCommand(options: ParsedOptions, context: Comma
   if (reportFile !== undefined) await checkReportFile(reportFile);
   const sources = [new FlagSettings(urlSettings(options)), ...settingsSources(RUN, options)];
   const { settings, logger } = await loadCommandSettings(RUN, sources, context);
+  if (options['dryRun'] === true) {
+    const planned = await plan(settings, context.environment, context.stop);
+    context.stdout.write(options['json'] === true ? `${JSON.stringify(planned)}\n` : summarizePlan(planned));
+    return EXIT_CODES.done;
+  }
   const given: Record<string, unknown> = {};
   for (const source of sources.toReversed()) Object.assign(given, withoutUndefined(await source.readSettings()));
 
@@ -66,11 +73,11 @@ function urlSettings(options: ParsedOptions): Readonly<Record<string, unknown>> 
   };
 }
 
-function refuseBoth(options: ParsedOptions, flag: string, given: unknown, others: readonly string[]): void {
+function refuseBoth(options: ParsedOptions, flag: string, given: unknown, others: readonly FieldKey[]): void {
   if (given === undefined) return;
   for (const other of others) {
     if (options[other] === undefined) continue;
-    const otherFlag = `--${other.replaceAll(/[A-Z0-9]+/g, (part) => (/^[A-Z]/.test(part) ? `-${part.toLowerCase()}` : part))}`;
+    const otherFlag = fieldFlag(FIELDS[other].name);
     throw new ConfigurationError('CONFIG_INVALID', `${flag} and ${otherFlag} say the same thing: give one of them`);
   }
 }

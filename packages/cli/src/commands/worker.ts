@@ -1,15 +1,14 @@
 import type { Command } from 'commander';
 import { FlagSettings } from '@object-transfer/core/config/flag-settings';
 import { WORKER_CDN_TRANSFER } from '@object-transfer/core/config/modules';
-import { bindState, stateSubject } from '@object-transfer/core/runtime/bind-state';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
-import { openEmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
 import { formatBytes, formatCount } from '../output/format-quantity.ts';
 import type { CommandContext } from '../program.ts';
 import { OBJECT_TOPIC } from '../wiring/embedded-topics.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
-import { openTransferWorker } from '../wiring/transfer-engine.ts';
+import { openState } from '../wiring/open-state.ts';
+import { checkDestination, openTransferWorker } from '../wiring/transfer-engine.ts';
 import { receiveAssignment } from '../wiring/worker-processes.ts';
 
 export function addWorkerCommand(program: Command, context: CommandContext): void {
@@ -31,15 +30,15 @@ async function runWorker(options: ParsedOptions, context: CommandContext): Promi
   const sources =
     assignment === undefined ? settingsSources(WORKER_CDN_TRANSFER, options) : [new FlagSettings(assignment.settings)];
   const { settings, logger } = await loadCommandSettings(WORKER_CDN_TRANSFER, sources, context);
+  const dryRun = options['dryRun'] === true;
+  // What cannot work leaves no state behind.
+  await checkDestination(settings, environment, stop);
   const identity = createProcessIdentity();
   await using cleanup = new AsyncDisposableStack();
-  const state = await openEmbeddedState(settings.state, { owner: identity.id });
-  cleanup.defer(() => state.close());
-  await bindState(state.stateStore, stateSubject(settings), settings.state);
+  const state = await openState(settings, identity, dryRun, cleanup);
   const worker = await openTransferWorker({ settings, environment, state, identity, runId: assignment?.runId, logger });
   cleanup.defer(() => worker.close());
-  await worker.check(stop);
-  if (options['dryRun'] === true) {
+  if (dryRun) {
     const { waiting, leased, deadLettered } = await state.queue.backlog(OBJECT_TOPIC);
     const where = `from ${settings.cloudfrontUrlHostPre} to gs://${settings.gcsBucket}/${settings.gcsRootPrefix}`;
     stdout.write(`would transfer the objects of ${formatCount(waiting)} waiting messages ${where}\n`);

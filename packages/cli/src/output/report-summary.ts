@@ -1,4 +1,5 @@
 import type { MigrationReport } from '@object-transfer/run/migration-report';
+import type { MigrationPlan } from '@object-transfer/run/plan-migration';
 import { formatBytes, formatCount, formatDuration } from './format-quantity.ts';
 
 const SHOWN_FAILURES = 10;
@@ -25,4 +26,15 @@ export function summarizeReport(report: MigrationReport): string {
       : 'NOT VERIFIED: run the same command again to go on; what is there already is not copied again.',
   );
   return `${lines.join('\n')}\n`;
+}
+
+/** The plan of a dry run as a person reads it. */
+export function summarizePlan({ subfolders, objects, bytes }: MigrationPlan): string {
+  return `${[
+    `${formatCount(subfolders)} subfolders, ${formatCount(objects.listed)} objects, ${formatBytes(bytes.listed)}`,
+    `  would be transferred  ${formatCount(objects.missing + objects.different)} (${formatBytes(bytes.toTransfer)}): ${formatCount(objects.missing)} missing, ${formatCount(objects.different)} different`,
+    `  would be skipped      ${formatCount(objects.equal)} (already there, proven equal)`,
+    `  left alone            ${formatCount(objects.extra)} at the destination only`,
+    'Nothing was changed.',
+  ].join('\n')}\n`;
 }

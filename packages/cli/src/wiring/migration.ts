@@ -1,19 +1,21 @@
 import type { ModuleSettings } from '@object-transfer/core/config/load-settings';
 import type { RUN } from '@object-transfer/core/config/modules';
-import { bindState, stateSubject } from '@object-transfer/core/runtime/bind-state';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import type { Logger } from '@object-transfer/core/runtime/logger';
-import { openEmbeddedState, type EmbeddedState } from '@object-transfer/core/state/open-embedded-state';
+import type { EmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import { runDump } from '@object-transfer/dump/run-dump';
 import { publishObjects } from '@object-transfer/publisher/publish-objects';
 import type { MigrationProgress } from '@object-transfer/run/migration-progress';
 import type { MigrationReport } from '@object-transfer/run/migration-report';
+import { planMigration, type MigrationPlan } from '@object-transfer/run/plan-migration';
 import { runMigration, type WorkerGroup } from '@object-transfer/run/run-migration';
+import { openCdnReader } from './cdn-reader.ts';
 import { OBJECT_TOPIC } from './embedded-topics.ts';
 import type { Environment } from './environment.ts';
 import { filterOf } from './object-filter.ts';
 import { publisherOptions } from './object-publisher.ts';
-import { openSourceBucket } from './source-bucket.ts';
+import { openState } from './open-state.ts';
+import { openSourceBucket, type SourceBucket } from './source-bucket.ts';
 import { openDestination, openTransferWorker } from './transfer-engine.ts';
 import { startWorkerProcesses } from './worker-processes.ts';
 
@@ -28,18 +30,43 @@ export interface MigrationWiring {
   readonly onProgress: (progress: MigrationProgress) => void;
 }
 
+/** What `run --dry-run` says. Opens no state: a plan depends on both buckets alone. */
+export async function plan(
+  settings: RunSettings,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<MigrationPlan> {
+  await using cleanup = new AsyncDisposableStack();
+  const source = openSourceBucket(settings, environment);
+  cleanup.defer(() => source.close());
+  const destination = openDestination(settings, environment);
+  cleanup.defer(() => destination.close());
+  return await planMigration(
+    {
+      mapping: settings,
+      lister: source.lister,
+      destination,
+      filter: filterOf(settings),
+      namePolicy: settings.forbiddenNames,
+    },
+    signal,
+  );
+}
+
 /** Opens everything that `run` needs, migrates, and closes it again. */
 export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Promise<MigrationReport> {
   const { settings, environment, logger } = wiring;
   const identity = createProcessIdentity();
   await using cleanup = new AsyncDisposableStack();
-  const state = await openEmbeddedState(settings.state, { owner: identity.id });
-  cleanup.defer(() => state.close());
-  await bindState(state.stateStore, stateSubject(settings), settings.state);
   const source = openSourceBucket(settings, environment);
   cleanup.defer(() => source.close());
   const destination = openDestination(settings, environment);
   cleanup.defer(() => destination.close());
+  // What cannot work leaves no state behind.
+  await checkCdnSettings(settings, source, environment);
+  await source.check(settings.s3RootPrefix, signal);
+  await destination.checkBucket(signal);
+  const state = await openState(settings, identity, false, cleanup);
   const filter = filterOf(settings);
   const { stateStore, queue } = state;
   return await runMigration(
@@ -77,6 +104,12 @@ export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Pro
     },
     signal,
   );
+}
+
+/** Whether its key can be read and used shows when a reader is made. */
+async function checkCdnSettings(settings: RunSettings, source: SourceBucket, environment: Environment): Promise<void> {
+  const reader = await openCdnReader(settings, source.connection.endpoint, environment);
+  await reader.close();
 }
 
 async function startWorkers(wiring: MigrationWiring, state: EmbeddedState, runId: string): Promise<WorkerGroup> {

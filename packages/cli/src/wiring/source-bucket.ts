@@ -19,6 +19,11 @@ export interface SourceBucket {
   readonly lister: ObjectLister;
   readonly reader: ObjectReader;
   readonly stater: ObjectStater;
+  /**
+   * Asks for the first page below a prefix.
+   * @throws ConfigurationError `CONFIG_BUCKET_MISSING`, or SourceError where the bucket cannot be listed
+   */
+  check(prefix: string, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -29,11 +34,15 @@ export function openSourceBucket(settings: SourceSettings, environment: Environm
     endpointUrl: environment.s3EndpointUrl,
     credentials: environment.awsCredentials,
   });
+  const lister = createS3ObjectLister(connection);
   return {
     connection,
-    lister: createS3ObjectLister(connection),
+    lister,
     reader: createS3ObjectReader(connection),
     stater: createS3ObjectStater(connection),
+    check: async (prefix, signal) => {
+      for await (const _ of lister.listObjects({ prefix, delimiter: '/', signal })) return;
+    },
     close: () => connection.close(),
   };
 }

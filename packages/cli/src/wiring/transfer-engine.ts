@@ -26,10 +26,22 @@ export function openDestination(settings: { readonly gcsBucket: string }, enviro
   return createGcsObjectDestination({ bucket: settings.gcsBucket, emulatorHost: environment.storageEmulatorHost });
 }
 
+/** @throws ConfigurationError `CONFIG_BUCKET_MISSING`; DestinationError where it cannot be reached or may not be used */
+export async function checkDestination(
+  settings: { readonly gcsBucket: string },
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<void> {
+  const destination = openDestination(settings, environment);
+  try {
+    await destination.checkBucket(signal);
+  } finally {
+    await destination.close();
+  }
+}
+
 export interface TransferWorker {
   readonly counters: TransferCounters;
-  /** Checks what it can before any message is taken. @throws ConfigurationError */
-  check(signal: AbortSignal): Promise<void>;
   /** Takes messages until `stop` aborts; resolves when nothing is in its hands. */
   run(stop: AbortSignal): Promise<void>;
   close(): Promise<void>;
@@ -70,7 +82,6 @@ export async function openTransferWorker(options: {
   };
   return {
     counters,
-    check: (signal) => destination.checkBucket(signal),
     run: (stop) =>
       runCdnTransfer({
         transfer,

@@ -40,6 +40,17 @@ export function destinationName(settings: KeyMappingSettings, key: string): stri
 }
 
 /**
+ * True for the zero-byte marker of the root folder itself where the destination is a whole bucket: a bucket's root has
+ * no name, and nothing is lost without it. With content, such an object is one whose name GCS forbids.
+ */
+export function isNamelessRootMarker(
+  settings: KeyMappingSettings,
+  object: { readonly key: string; readonly sizeBytes: number },
+): boolean {
+  return object.key === settings.s3RootPrefix && settings.gcsRootPrefix === '' && object.sizeBytes === 0;
+}
+
+/**
  * The key as the CDN knows it: each part is replaced by its counterpart, everywhere in the key and in the order given.
  * It never alters the GCS name.
  */

@@ -2,7 +2,7 @@ import { sleep } from '@object-transfer/core/runtime/sleep';
 import { classifyError } from '@object-transfer/core/domain/classify-error';
 import { compareWithSource, type DestinationObject } from '@object-transfer/core/domain/destination-object';
 import { DestinationError, SourceError } from '@object-transfer/core/domain/errors';
-import { destinationName } from '@object-transfer/core/domain/key-mapping';
+import { destinationName, isNamelessRootMarker } from '@object-transfer/core/domain/key-mapping';
 import { allowedName } from '@object-transfer/core/domain/object-name-rules';
 import type { ExpectedObject } from '@object-transfer/core/domain/source-object';
 import { backoffDelayMs, retry } from '@object-transfer/core/runtime/retry';
@@ -54,8 +54,9 @@ export async function transferObject(
   signal: AbortSignal,
 ): Promise<TransferOutcome> {
   try {
-    const { name } = allowedName(destinationName(context.mapping, request.key), context.namePolicy, request.key);
     const expected = request.expected ?? (await askSource(context, request.key, signal));
+    if (isNamelessRootMarker(context.mapping, expected)) return { status: 'skipped' };
+    const { name } = allowedName(destinationName(context.mapping, request.key), context.namePolicy, request.key);
     let plan: TransferPlan = { name, expected, route: 'cdn', found: found.get(name), changed: false };
     if (plan.found !== undefined && mayStay(context, expected, plan.found)) return { status: 'skipped' };
     for (let attempt = 1; ; attempt++) {

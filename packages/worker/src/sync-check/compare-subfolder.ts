@@ -1,5 +1,10 @@
 import { compareWithSource, type DestinationObject } from '@object-transfer/core/domain/destination-object';
-import { destinationName, subfolderPrefix, type KeyMappingSettings } from '@object-transfer/core/domain/key-mapping';
+import {
+  destinationName,
+  isNamelessRootMarker,
+  subfolderPrefix,
+  type KeyMappingSettings,
+} from '@object-transfer/core/domain/key-mapping';
 import { allowedName, nameViolation, type NamePolicy } from '@object-transfer/core/domain/object-name-rules';
 import type { ObjectFilter } from '@object-transfer/core/domain/object-filter';
 import type { SourceObject } from '@object-transfer/core/domain/source-object';
@@ -55,6 +60,8 @@ export async function compareSubfolder(
     if (source === undefined) {
       if (context.namePolicy === 'rename') unmatched.push(found);
       else await report(tally.addExtra(found));
+    } else if (isNamelessRootMarker(mapping, source)) {
+      continue;
     } else if (nameViolation(destinationName(mapping, source.key)) !== undefined) {
       forbidden.push(source);
     } else {
@@ -121,7 +128,9 @@ async function findRenamed(
   source: SourceObject,
   signal: AbortSignal,
 ): Promise<DestinationObject | undefined> {
-  if (context.namePolicy === 'fail') return undefined;
-  const { name } = allowedName(destinationName(context.mapping, source.key), 'rename', source.key);
+  const wanted = destinationName(context.mapping, source.key);
+  // The root's own folder marker has no name at all, and no policy gives it one: it is missing.
+  if (context.namePolicy === 'fail' || wanted === '') return undefined;
+  const { name } = allowedName(wanted, 'rename', source.key);
   return retry(DEFAULT_RETRY_POLICY, { signal }, () => context.destination.stat(name, signal));
 }
