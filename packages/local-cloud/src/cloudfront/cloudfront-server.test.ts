@@ -161,6 +161,10 @@ describe('the CloudFront server', () => {
       'content-encoding': 'br',
       'content-length': String(brotli.body.length),
     });
+    const conditional = (headers: Record<string, string>) => get('/a.txt', { 'accept-encoding': 'br', ...headers });
+    expect((await conditional({ 'if-match': `"${etag}"` })).status).toBe(412);
+    expect((await conditional({ 'if-none-match': `"${etag}"` })).status).toBe(304);
+    expect((await conditional({ range: 'bytes=0-1', 'if-range': `"${etag}"` })).status).toBe(200);
     expect(brotliDecompressSync(brotli.body).toString()).toBe(text);
     const gzip = await get('/a.txt', { 'accept-encoding': 'gzip, br;q=0' });
     expect(gunzipSync(gzip.body).toString()).toBe(text);

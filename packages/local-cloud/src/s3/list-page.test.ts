@@ -24,7 +24,7 @@ describe('listPage', () => {
         for (const key of keys) store.put(key, EMPTY);
         const found: string[] = [];
         let after: string | undefined = '';
-        while (after !== undefined) {
+        for (let pages = 0; after !== undefined && pages <= keys.length; pages++) {
           const request: ListRequest = { prefix, delimiter, after, maxKeys };
           const page = await listPage(store, request);
           const names = [...page.objects.map(({ key }) => key), ...page.commonPrefixes];
