@@ -86,6 +86,17 @@ describe('retry', () => {
     expect(tries).toBe(1);
   });
 
+  test('does not repeat what the caller knows to be futile, though it might pass', async () => {
+    const futile = throttled();
+    let tries = 0;
+    const run = retry(AT_ONCE, { signal: never, unless: (error) => error === futile }, async () => {
+      tries++;
+      throw tries === 2 ? futile : throttled();
+    });
+    await expect(run).rejects.toBe(futile);
+    expect(tries).toBe(2);
+  });
+
   test('tells before each wait what failed and how long it will wait', async () => {
     const told: unknown[] = [];
     const errors = [throttled(3), throttled(7)];
@@ -114,11 +125,12 @@ describe('retry', () => {
   test('ends the wait when the signal aborts, without another try', async () => {
     const controller = new AbortController();
     let tries = 0;
-    const run = retry({ ...AT_ONCE }, { signal: controller.signal, onRetry: () => controller.abort() }, async () => {
+    const reason = new Error('shutting down');
+    const run = retry(AT_ONCE, { signal: controller.signal, onRetry: () => controller.abort(reason) }, async () => {
       tries++;
       throw throttled(3_600_000);
     });
-    await expect(run).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
+    await expect(run).rejects.toBe(reason);
     expect(tries).toBe(1);
   });
 

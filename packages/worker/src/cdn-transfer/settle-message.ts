@@ -118,7 +118,8 @@ async function handOnFailures(
   failed: readonly FailedObject[],
 ): Promise<void> {
   if (failed.length === 0) return;
-  const attempt = Number(message.attributes['attempt'] ?? 0) + message.deliveryAttempt;
+  const earlierAttempts = Number(message.attributes['attempt'] ?? 0);
+  const attempt = (Number.isSafeInteger(earlierAttempts) ? earlierAttempts : 0) + message.deliveryAttempt;
   const described = failed.map(({ object, error }) => ({ object, ...describeError(error) }));
   await context.stateStore.recordObjectErrors(
     described.map(({ object, code, message: reason }) => ({

@@ -1,0 +1,252 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { ByteBudget } from '@object-transfer/core/runtime/byte-budget';
+import type { TransferContext, TransferOutcome } from '@object-transfer/worker/cdn-transfer/transfer-context';
+import { sweepParts, partsPrefix } from '@object-transfer/worker/cdn-transfer/sweep-parts';
+import { transferObject } from '@object-transfer/worker/cdn-transfer/transfer-object';
+import { Clouds, DESTINATION_BUCKET, firstTimes, isGet, never } from './clouds.ts';
+
+const PART_BYTES = 1000;
+
+let clouds: Clouds;
+beforeAll(async () => {
+  clouds = await Clouds.start();
+});
+afterAll(() => clouds.close());
+beforeEach(() => {
+  clouds.gcs.stats.reset();
+});
+afterEach(() => clouds.heal());
+
+function content(bytes: number): Buffer {
+  return Buffer.from(Array.from({ length: bytes }, (_, i) => (i * 7 + (i >> 8)) % 256));
+}
+
+async function move(key: string, overrides: Partial<TransferContext> = {}): Promise<TransferOutcome> {
+  const context = clouds.transferContext({ partSizeBytes: PART_BYTES, ...overrides });
+  const outcome = await transferObject(context, { key, expected: undefined }, new Map(), never);
+  expect(context.budget.usedBytes).toBe(0);
+  expect(context.limit.active).toBe(0);
+  return outcome;
+}
+
+function operations(name: string): number {
+  return clouds.gcs.stats.operations.get(name) ?? 0;
+}
+
+async function expectArrived(key: string, body: Buffer): Promise<void> {
+  const arrived = await clouds.arrived(key);
+  expect(arrived?.bytes.equals(body)).toBe(true);
+  expect(clouds.leftovers()).toEqual([]);
+}
+
+describe('a large object', () => {
+  test.each([
+    ['one byte over a part', PART_BYTES + 1, 2, 1],
+    ['in whole parts', PART_BYTES * 4, 4, 1],
+    ['in as many parts as one compose takes', PART_BYTES * 32, 32, 1],
+    ['in one part more, by two levels', PART_BYTES * 32 + 1, 33, 3],
+    ['in many parts', PART_BYTES * 99 + 5, 100, 5],
+  ])('%s arrives whole, and its parts are gone', async (name, bytes, parts, composes) => {
+    const key = `large/${name}`;
+    const body = content(bytes);
+    clouds.put(key, body);
+    expect(await move(key)).toEqual({
+      status: 'transferred',
+      bytes,
+      changed: false,
+      route: 'cdn',
+      missingMetadataCount: 0,
+    });
+    await expectArrived(key, body);
+    expect(operations('objects.insert.multipart')).toBe(parts);
+    expect(operations('objects.compose')).toBe(composes);
+  });
+
+  test('that fits into one part moves in one piece', async () => {
+    clouds.put('one-part', content(PART_BYTES));
+    await move('one-part');
+    await expectArrived('one-part', content(PART_BYTES));
+    expect(operations('objects.compose')).toBe(0);
+  });
+
+  test('keeps its headers and metadata', async () => {
+    const { etag } = clouds.put('large/headers', content(3000), {
+      lastModifiedMs: 5_000,
+      attributes: { contentType: 'image/png', contentEncoding: 'br', userMetadata: { author: 'Zoë' } },
+    });
+    await move('large/headers', { storageClassFor: () => 'COLDLINE' });
+    expect((await clouds.arrived('large/headers'))?.resource).toMatchObject({
+      contentType: 'image/png',
+      contentEncoding: 'br',
+      storageClass: 'COLDLINE',
+      metadata: { author: 'Zoë', 'x-goog-source-etag': etag, 'goog-reserved-file-mtime': '5' },
+    });
+  });
+
+  test('never takes more memory than there is', async () => {
+    const body = content(PART_BYTES * 20);
+    clouds.put('large/budget', body);
+    const budget = new ByteBudget(PART_BYTES * 2);
+    let most = 0;
+    clouds.break('gcs', () => {
+      most = Math.max(most, budget.usedBytes);
+      return false;
+    });
+    expect(await move('large/budget', { budget })).toMatchObject({ status: 'transferred' });
+    expect(most).toBe(PART_BYTES * 2);
+    await expectArrived('large/budget', body);
+  });
+
+  test('that is there already without proof is skipped, and proven from then on', async () => {
+    const body = content(5000);
+    clouds.put('large/same', body);
+    clouds.gcs.objects.put(DESTINATION_BUCKET, 'large/same', body);
+    const { etag } = clouds.put('large/same', body, { etag: `${'0'.repeat(32)}-5` });
+    expect(await move('large/same', {})).toEqual({ status: 'skipped' });
+    expect((await clouds.arrived('large/same'))?.resource.metadata).toEqual({ 'x-goog-source-etag': etag });
+    expect(clouds.leftovers()).toEqual([]);
+  });
+});
+
+describe('a range', () => {
+  test.each<[string, number, Record<string, string>]>([
+    ['answered as a whole', 200, { 'content-length': '1000' }],
+    ['of somewhere else', 206, { 'content-range': 'bytes 1-1000/5000', 'content-length': '1000' }],
+    ['shorter than asked for', 206, { 'content-range': 'bytes 0-998/5000', 'content-length': '999' }],
+    ['without Content-Range', 206, { 'content-length': '1000' }],
+  ])('%s is not believed: the next route is taken at once', async (name, status, headers) => {
+    const key = `range/${name}`;
+    const body = content(5000);
+    const { etag } = clouds.put(key, body);
+    let asked = 0;
+    clouds.break('cdn', (request, response) => {
+      if (request.url?.includes('object-transfer-bypass') === true) return false;
+      asked++;
+      const length = Number(headers['content-length']);
+      response.writeHead(status, { etag: `"${etag}"`, ...headers }).end(body.subarray(0, length));
+      return true;
+    });
+    expect(await move(key)).toMatchObject({ status: 'transferred', route: 'cdn-past-cache' });
+    expect(asked).toBeLessThanOrEqual(5);
+    await expectArrived(key, body);
+  });
+
+  test('of another version ends the attempt; the new version is what arrives', async () => {
+    const old = content(5000);
+    const { etag } = clouds.put('range/changed', old);
+    const body = Buffer.concat([content(3000), content(3000)]);
+    let asked = 0;
+    clouds.break('cdn', () => {
+      // S3 moves on in the middle of the object.
+      if (++asked === 3) clouds.put('range/changed', body);
+      return false;
+    });
+    const context = clouds.transferContext({ partSizeBytes: PART_BYTES });
+    const expected = { key: 'range/changed', sizeBytes: old.length, etag };
+    const outcome = await transferObject(context, { key: 'range/changed', expected }, new Map(), never);
+    expect(outcome).toMatchObject({ status: 'transferred', bytes: 6000, changed: true });
+    await expectArrived('range/changed', body);
+  });
+
+  test('that breaks off is moved again, the others are not', async () => {
+    const body = content(8000);
+    const { etag } = clouds.put('range/broken', body);
+    clouds.break(
+      'cdn',
+      firstTimes(1, isGet('range/broken'), (response, request) => {
+        const range = /bytes=(\d+)-(\d+)/.exec(String(request.headers.range));
+        response.writeHead(206, {
+          etag: `"${etag}"`,
+          'content-range': `bytes ${range?.[1]}-${range?.[2]}/8000`,
+          'content-length': '1000',
+        });
+        response.write('abc', () => request.socket.destroy());
+      }),
+    );
+    expect(await move('range/broken')).toMatchObject({ status: 'transferred', route: 'cdn' });
+    expect(operations('objects.insert.multipart')).toBe(8);
+    await expectArrived('range/broken', body);
+  });
+});
+
+describe('what fails', () => {
+  test('at the compose, for a moment, does not move the bytes again', async () => {
+    const body = content(5000);
+    clouds.put('compose/503', body);
+    clouds.break(
+      'gcs',
+      firstTimes(
+        2,
+        ({ url }) => url?.includes('/compose') === true,
+        (response) => response.writeHead(503).end(),
+      ),
+    );
+    expect(await move('compose/503')).toMatchObject({ status: 'transferred' });
+    expect(operations('objects.insert.multipart')).toBe(5);
+    await expectArrived('compose/503', body);
+  });
+
+  test('for good leaves neither the object nor its parts', async () => {
+    clouds.put('lost/part', content(9000));
+    clouds.break('cdn', (request, response) => {
+      if (!isGet('lost/part')(request) || request.headers.range !== 'bytes=7000-7999') return false;
+      response.writeHead(401).end();
+      return true;
+    });
+    expect(await move('lost/part')).toMatchObject({ status: 'failed', error: { code: 'SOURCE_FORBIDDEN' } });
+    expect(await clouds.arrived('lost/part')).toBeUndefined();
+    expect(clouds.leftovers()).toEqual([]);
+  });
+
+  test('at deleting a part, for a moment, leaves none behind', async () => {
+    clouds.put('delete/503', content(3000));
+    clouds.break(
+      'gcs',
+      firstTimes(
+        2,
+        ({ method }) => method === 'DELETE',
+        (response) => response.writeHead(503).end(),
+      ),
+    );
+    expect(await move('delete/503')).toMatchObject({ status: 'transferred' });
+    expect(clouds.leftovers()).toEqual([]);
+  });
+
+  test('by an abort takes its parts away before it ends', async () => {
+    clouds.put('aborted/large', content(20_000));
+    const controller = new AbortController();
+    const reason = new Error('shutting down');
+    let asked = 0;
+    clouds.break('cdn', () => {
+      if (++asked === 12) controller.abort(reason);
+      return false;
+    });
+    const context = clouds.transferContext({ partSizeBytes: PART_BYTES });
+    const run = transferObject(context, { key: 'aborted/large', expected: undefined }, new Map(), controller.signal);
+    await expect(run).rejects.toBe(reason);
+    expect(context.budget.usedBytes).toBe(0);
+    expect(context.limit.active).toBe(0);
+    expect(await clouds.arrived('aborted/large')).toBeUndefined();
+  });
+});
+
+describe('sweeping', () => {
+  test('deletes the parts of processes that are gone, and nothing else', async () => {
+    const { destination } = clouds.transferContext();
+    const dead = 'host:1:0000000a';
+    const alive = 'host:2:0000000b';
+    const names = [
+      `${partsPrefix('mirror/', dead)}run/0`,
+      `${partsPrefix('mirror/', dead)}run/1`,
+      `${partsPrefix('mirror/', alive)}run/0`,
+      `${partsPrefix('', dead)}run/0`,
+      'mirror/photo',
+    ];
+    for (const name of names) clouds.gcs.objects.put(DESTINATION_BUCKET, name, 'x');
+    expect(await sweepParts(destination, 'mirror/', (owner) => owner === dead, never)).toBe(2);
+    const left = clouds.gcs.objects.names(DESTINATION_BUCKET);
+    expect(names.map((name) => left.includes(name))).toEqual([false, false, true, true, true]);
+    expect(await sweepParts(destination, '', (owner) => owner === dead, never)).toBe(1);
+    expect(await sweepParts(destination, '', () => true, never)).toBe(0);
+  });
+});
