@@ -3,8 +3,9 @@ import { describeError } from '@object-transfer/core/domain/classify-error';
 import { SourceError, StateError } from '@object-transfer/core/domain/errors';
 import type { MessagePublisher } from '@object-transfer/core/ports/message-queue';
 import type { PublishedCounts, StateStore, SubfolderLease } from '@object-transfer/core/ports/state-store';
+import { ClaimedSubfolders } from './claimed-subfolders.ts';
 import { countObjects, waitingSubfolders } from './count-objects.ts';
-import { LeaseKeeper, leaseLost } from './lease-keeper.ts';
+import { leaseLost, type LeaseKeeper } from './lease-keeper.ts';
 import type { ObjectSelection } from './list-messages.ts';
 import { newCounters, type PublishCounters, type PublishFailure, type PublishResult } from './publish-counters.ts';
 import { publishSubfolder } from './publish-subfolder.ts';
@@ -59,6 +60,8 @@ export interface PublishObjectsOptions {
 }
 
 const DEFAULT_PARALLEL = 4;
+/** A claim of 16 costs 0.04 ms of CPU for each, a claim of one 0.5 ms, more than all else about a small subfolder. */
+const CLAIM_SUBFOLDERS = 16;
 const DEFAULT_POLL_MS = 5_000;
 
 /**
@@ -89,28 +92,33 @@ class ObjectPublisher {
   }
 
   async run(parallel: number): Promise<PublishResult> {
-    const loops = await Promise.allSettled(Array.from({ length: parallel }, () => this.#claimAndPublish()));
-    const releases = await Promise.allSettled(
-      [...this.#unfinished.values()].map((lease) => this.#options.store.releaseSubfolder(lease)),
-    );
+    const { store, owner, leaseMs } = this.#options;
+    const request = { owner, leaseMs, limit: Math.max(CLAIM_SUBFOLDERS, parallel) };
+    const claimed = new ClaimedSubfolders(store, request, this.#signal);
+    const loops = await Promise.allSettled(Array.from({ length: parallel }, () => this.#publishEach(claimed)));
+    const releases = await Promise.allSettled([
+      claimed.close(),
+      ...[...this.#unfinished.values()].map((lease) => store.releaseSubfolder(lease)),
+    ]);
     for (const outcome of [...loops, ...releases]) if (outcome.status === 'rejected') throw outcome.reason;
     return { ...this.#counters, failures: [...this.#failures.values()] };
   }
 
-  async #claimAndPublish(): Promise<void> {
-    const { store, owner, leaseMs, until } = this.#options;
+  async #publishEach(claimed: ClaimedSubfolders): Promise<void> {
+    const drains = this.#options.until === 'drained';
     try {
       while (!this.#signal.aborted) {
-        const [lease] = await store.claimSubfolders({ owner, leaseMs, limit: 1 });
-        if (lease === undefined) {
-          if (until === 'drained') return;
+        const keeper = await claimed.take();
+        if (keeper === undefined) {
+          if (drains) return;
           await this.#pause();
-        } else if (until === 'drained' && this.#failures.has(lease.dirKey)) {
+        } else if (drains && this.#failures.has(keeper.lease.dirKey)) {
           // Its lease has run out meanwhile. Stores hand out such rows after those that nobody has claimed yet.
-          this.#unfinished.set(lease.dirKey, lease);
+          await keeper.stop();
+          this.#unfinished.set(keeper.lease.dirKey, keeper.lease);
           return;
         } else {
-          await this.#publishClaimed(lease);
+          await this.#publishClaimed(keeper);
           this.#options.onProgress?.({ ...this.#counters });
         }
       }
@@ -127,9 +135,8 @@ class ObjectPublisher {
     });
   }
 
-  async #publishClaimed(lease: SubfolderLease): Promise<void> {
-    const { dirKey } = lease;
-    const keeper = new LeaseKeeper(this.#options.store, lease, this.#options.leaseMs, this.#signal);
+  async #publishClaimed(keeper: LeaseKeeper): Promise<void> {
+    const { dirKey } = keeper.lease;
     try {
       const counts = await this.#publishUnderLease(keeper, dirKey);
       if (!(await this.#options.store.confirmPublished(keeper.lease, counts))) throw leaseLost(dirKey);
