@@ -96,6 +96,20 @@ describe('a signed URL', () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  test('is renewed once for all whose old one is refused', async () => {
+    const signed = openReader();
+    nowMs += 0.5 * HOUR_MS;
+    server.script((response, request) => {
+      const { target } = server.requests[0] ?? { target: '' };
+      const isOld = request.url?.split('?')[1] === target.split('?')[1];
+      (isOld ? REFUSED : OK)(response, request);
+    });
+    await Promise.all([read(signed, 'a'), read(signed, 'b'), read(signed, 'c')]);
+    const policies = server.requests.map((_, index) => queryOf(index).get('Policy'));
+    expect(policies).toHaveLength(6);
+    expect(new Set(policies).size).toBe(2);
+  });
+
   test('is not renewed for a refusal that it is not to blame for', async () => {
     const signed = openReader();
     nowMs += 0.5 * HOUR_MS;

@@ -51,13 +51,13 @@ export interface SplitUrl {
  * @throws ConfigurationError `CONFIG_INVALID` where it is no http(s) URL; the message names `setting`, not the value's query
  */
 export function splitUrl(url: string, setting: string): SplitUrl {
-  const match = /^(https?):\/\/([^/?#@\\\s]+)([^?#\s]*)$/i.exec(url);
+  const match = /^(https?):\/\/([^/?#@\\\s]+)([!-~]*)$/i.exec(url);
   const [, scheme, authority, path] = match ?? [];
   const origin = `${scheme?.toLowerCase() ?? ''}://${authority ?? ''}`;
-  if (scheme === undefined || path === undefined || !URL.canParse(origin)) {
+  if (scheme === undefined || path === undefined || /[?#]/.test(path) || !URL.canParse(origin)) {
     throw new ConfigurationError(
       'CONFIG_INVALID',
-      `${setting} must be an http or https URL without credentials or query`,
+      `${setting} must be an http or https URL without credentials or query, percent-encoded`,
     );
   }
   return { scheme: scheme.toLowerCase(), origin, host: new URL(origin).host, path };
