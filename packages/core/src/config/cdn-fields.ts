@@ -2,10 +2,10 @@ import { cdnUrlPrefix, secretId, warnOfMissingSlash } from './cdn-schemas.ts';
 import { field } from './field.ts';
 import { choice, flag, secondsAsMs, text, textMap, word } from './value-schemas.ts';
 
-export const CDN_AUTH_KINDS = ['none', 'signed', 'sigv4'] as const;
+const CDN_AUTH_KINDS = ['none', 'signed', 'sigv4'] as const;
 export type CdnAuthKind = (typeof CDN_AUTH_KINDS)[number];
 
-export const SIGNER_HASH_ALGORITHMS = ['sha1', 'sha256'] as const;
+const SIGNER_HASH_ALGORITHMS = ['sha1', 'sha256'] as const;
 export type SignerHashAlgorithm = (typeof SIGNER_HASH_ALGORITHMS)[number];
 
 /** How the objects are fetched. */

@@ -3,7 +3,7 @@ import { gcsBucket, gcsRootPrefix, gcsStorageClassRule, warnOfLeadingSlash } fro
 import { field } from './field.ts';
 import { choice } from './value-schemas.ts';
 
-export const OVERWRITE_POLICIES = ['if-different', 'always', 'never'] as const;
+const OVERWRITE_POLICIES = ['if-different', 'always', 'never'] as const;
 export type OverwritePolicy = (typeof OVERWRITE_POLICIES)[number];
 
 /** Where it goes. */

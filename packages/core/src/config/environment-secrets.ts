@@ -27,7 +27,7 @@ export class EnvironmentSecrets implements SecretSource {
 }
 
 /** The environment variable in which a secret is looked for. */
-export function secretVariable(secretId: string): string {
+function secretVariable(secretId: string): string {
   return `OBJECT_TRANSFER_SECRET_${secretId.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
 }
 

@@ -4,8 +4,7 @@ import type { z } from 'zod';
  * The two sizes of the system. Embedded: one machine, SQLite, files and flags. Fleet: MySQL, Pub/Sub and Datastore
  * entities, with the defaults that the reference tool documents.
  */
-export const DEPLOYMENTS = ['embedded', 'fleet'] as const;
-export type Deployment = (typeof DEPLOYMENTS)[number];
+export type Deployment = 'embedded' | 'fleet';
 
 /** A value as it would be written in a file. */
 export type RawValue = string | number | boolean | readonly string[];

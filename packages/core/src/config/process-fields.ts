@@ -1,7 +1,7 @@
 import { field } from './field.ts';
 import { choice, integer, mebibytes, text } from './value-schemas.ts';
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 /** How a process works. */
 export const PROCESS_FIELDS = {
