@@ -22,7 +22,7 @@ export interface LocalCloudOptions {
 }
 
 /** What signs URLs for the distribution. */
-export interface LocalUrlSigner {
+interface LocalUrlSigner {
   readonly keyPairId: string;
   /** PEM. It opens nothing but this rehearsal. */
   readonly privateKey: string;

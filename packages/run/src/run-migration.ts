@@ -34,7 +34,7 @@ export interface MigrationOptions {
 }
 
 /** What the modules do; wired by the caller. */
-export interface MigrationSteps {
+interface MigrationSteps {
   dump(signal: AbortSignal): Promise<void>;
   publish(request: {
     /** Waits until the queue has room again. */
@@ -47,7 +47,7 @@ export interface MigrationSteps {
 }
 
 /** A subfolder whose objects could not be published. */
-export interface PublishFailure {
+interface PublishFailure {
   readonly dirKey: string;
   readonly code: string;
   readonly message: string;

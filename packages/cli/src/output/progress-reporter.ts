@@ -45,7 +45,7 @@ function logReporter(logger: Logger): ProgressReporter {
 }
 
 /** What a person wants to see of it. The time left is known once everything is on the queue. */
-export function progressLine(progress: MigrationProgress): string {
+function progressLine(progress: MigrationProgress): string {
   const { objectsTransferred, objectsSkipped, objectsFailed } = progress;
   const objects = `${formatCount(objectsTransferred + objectsSkipped)} of ${formatCount(progress.objectsPublished)}${progress.publishingDone ? '' : '+'} objects`;
   const failed = objectsFailed === 0 ? '' : `, ${formatCount(objectsFailed)} failed`;

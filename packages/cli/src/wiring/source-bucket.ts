@@ -6,7 +6,7 @@ import { createS3ObjectStater } from '@object-transfer/core/storage/s3-object-st
 import type { Environment } from './environment.ts';
 
 /** The region that S3 itself assumes. */
-export const DEFAULT_REGION = 'us-east-1';
+const DEFAULT_REGION = 'us-east-1';
 
 export interface SourceSettings {
   readonly s3Bucket: string;

@@ -39,7 +39,7 @@ export interface CheckFigures {
   readonly extraCount: number;
 }
 
-export const SUBFOLDER_STATUS = {
+const SUBFOLDER_STATUS = {
   /** Listed by `dump`, its objects not yet published. */
   waiting: 'waiting',
   /** Every object of it is on the queue or has been. */

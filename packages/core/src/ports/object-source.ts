@@ -67,7 +67,7 @@ export interface ObjectContent {
 }
 
 /** A HEAD answer of the source itself, past every cache. */
-export interface SourceStat extends ExpectedObject {
+interface SourceStat extends ExpectedObject {
   readonly properties: ObjectProperties;
   readonly storageClass: string;
   readonly lastModified: Date | undefined;
