@@ -5,16 +5,8 @@ import { addLocalCloudCommand } from './commands/local-cloud.ts';
 import { addPublisherCommand } from './commands/publisher.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addWorkerCommand } from './commands/worker.ts';
-import { readEnvironment, type Environment } from './wiring/environment.ts';
-
-/** What every command gets. */
-export interface CommandContext {
-  readonly environment: Environment;
-  /** Aborts when the command is to stop. */
-  readonly stop: AbortSignal;
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
-}
+import type { CommandContext } from './command-context.ts';
+import { readEnvironment } from './wiring/environment.ts';
 
 /** The command line. Throws what a command throws, and a CommanderError for wrong usage. */
 export function createProgram(stop: AbortSignal): Command {

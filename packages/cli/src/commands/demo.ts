@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
-import type { CommandContext } from '../program.ts';
+import type { CommandContext } from '../command-context.ts';
 import { readEnvironment } from '../wiring/environment.ts';
 import { runMigrationCommand } from './run.ts';
 

@@ -4,7 +4,7 @@ import { createProcessIdentity } from '@object-transfer/core/runtime/process-ide
 import { runDump } from '@object-transfer/dump/run-dump';
 import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
 import { formatCount } from '../output/format-quantity.ts';
-import type { CommandContext } from '../program.ts';
+import type { CommandContext } from '../command-context.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
 import { openState } from '../wiring/open-state.ts';
 import { openSourceBucket } from '../wiring/source-bucket.ts';

@@ -4,7 +4,7 @@ import { Option, type Command } from 'commander';
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
 import { startLocalCloud, type LocalCloud } from '@object-transfer/local-cloud/start-local-cloud';
 import { parsePort } from '../options/parse-port.ts';
-import type { CommandContext } from '../program.ts';
+import type { CommandContext } from '../command-context.ts';
 
 interface LocalCloudFlags {
   readonly s3Dir?: string;

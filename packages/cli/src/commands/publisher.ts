@@ -5,7 +5,7 @@ import { publishObjects } from '@object-transfer/publisher/publish-objects';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
 import { formatBytes, formatCount } from '../output/format-quantity.ts';
-import type { CommandContext } from '../program.ts';
+import type { CommandContext } from '../command-context.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
 import { publisherOptions } from '../wiring/object-publisher.ts';
 import { openState } from '../wiring/open-state.ts';

@@ -10,7 +10,7 @@ import { addFieldOptions, settingsSources, type ParsedOptions } from '../options
 import { createProgressReporter } from '../output/progress-reporter.ts';
 import { summarizePlan, summarizeReport } from '../output/report-summary.ts';
 import { checkReportFile, writeReportFile } from '../output/write-report-file.ts';
-import type { CommandContext } from '../program.ts';
+import type { CommandContext } from '../command-context.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
 import { migrate, plan } from '../wiring/migration.ts';
 

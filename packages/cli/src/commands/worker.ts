@@ -4,7 +4,7 @@ import { WORKER_CDN_TRANSFER } from '@object-transfer/core/config/modules';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
 import { formatBytes, formatCount } from '../output/format-quantity.ts';
-import type { CommandContext } from '../program.ts';
+import type { CommandContext } from '../command-context.ts';
 import { OBJECT_TOPIC } from '../wiring/embedded-topics.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
 import { openState } from '../wiring/open-state.ts';

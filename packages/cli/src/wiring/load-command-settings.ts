@@ -2,7 +2,7 @@ import { loadSettings, type ModuleSettings } from '@object-transfer/core/config/
 import type { ModuleFields } from '@object-transfer/core/config/modules';
 import type { SettingsSource } from '@object-transfer/core/ports/settings-source';
 import { createLogger, type Logger, type LogLevel } from '@object-transfer/core/runtime/logger';
-import type { CommandContext } from '../program.ts';
+import type { CommandContext } from '../command-context.ts';
 
 export interface CommandSettings<M extends ModuleFields> {
   readonly settings: ModuleSettings<M>;

@@ -1,30 +1,3 @@
-/**
- * A row of the state table: one subfolder of the root (`dirKey` ends in a slash) or, with `dirKey` `''`, the objects
- * directly under it.
- *
- * initialTransfer and not cdnTransferPublished: waiting for, or claimed by, a publisher.
- * cdnTransferPublished: every object of it has been confirmed by the queue.
- * syncCheckInProgress: a worker is comparing the two sides; the figures are of the check before.
- * After a check (syncCheckFrequency > 0): verified or mismatched, as {@link isVerified} says.
- */
-export interface Subfolder {
-  readonly dirKey: string;
-  readonly initialTransfer: boolean;
-  readonly cdnTransferPublished: boolean;
-  readonly syncCheckInProgress: boolean;
-  readonly syncCheckFrequency: number;
-  readonly syncCheckError: string | undefined;
-  readonly s3SizeBytes: number;
-  readonly gcsSizeBytes: number;
-  readonly s3ObjectCount: number;
-  readonly gcsObjectCount: number;
-  readonly missingCount: number;
-  readonly mismatchedCount: number;
-  readonly extraCount: number;
-  readonly objectsPublished: number;
-  readonly bytesPublished: number;
-}
-
 /** What one comparison of a subfolder found. */
 export interface CheckFigures {
   readonly s3SizeBytes: number;
@@ -37,6 +10,26 @@ export interface CheckFigures {
   readonly mismatchedCount: number;
   /** At the destination only. */
   readonly extraCount: number;
+}
+
+/**
+ * A row of the state table: one subfolder of the root (`dirKey` ends in a slash) or, with `dirKey` `''`, the objects
+ * directly under it.
+ *
+ * initialTransfer and not cdnTransferPublished: waiting for, or claimed by, a publisher.
+ * cdnTransferPublished: every object of it has been confirmed by the queue.
+ * syncCheckInProgress: a worker is comparing the two sides; the figures are of the check before.
+ * After a check (syncCheckFrequency > 0): verified or mismatched, as {@link isVerified} says.
+ */
+export interface Subfolder extends CheckFigures {
+  readonly dirKey: string;
+  readonly initialTransfer: boolean;
+  readonly cdnTransferPublished: boolean;
+  readonly syncCheckInProgress: boolean;
+  readonly syncCheckFrequency: number;
+  readonly syncCheckError: string | undefined;
+  readonly objectsPublished: number;
+  readonly bytesPublished: number;
 }
 
 const SUBFOLDER_STATUS = {
