@@ -62,6 +62,21 @@ describe('a large object', () => {
     expect(operations('objects.compose')).toBe(composes);
   });
 
+  test('is asked for under the condition that it is still the listed one', async () => {
+    const { etag } = clouds.put('large/condition', content(2500));
+    const conditions = new Map<unknown, unknown>();
+    clouds.break('cdn', ({ headers }) => {
+      conditions.set(headers.range, headers['if-match']);
+      return false;
+    });
+    await move('large/condition');
+    expect(Object.fromEntries(conditions)).toEqual({
+      'bytes=0-999': `"${etag}"`,
+      'bytes=1000-1999': `"${etag}"`,
+      'bytes=2000-2499': `"${etag}"`,
+    });
+  });
+
   test('that fits into one part moves in one piece', async () => {
     clouds.put('one-part', content(PART_BYTES));
     await move('one-part');

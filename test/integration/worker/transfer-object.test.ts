@@ -167,15 +167,23 @@ describe('a copy that is not what was listed', () => {
     expect(await bytesAt('stuck')).toBe('new');
   });
 
-  test('fails the object where S3 must not be read, and leaves nothing behind', async () => {
-    const expected = clouds.put('forbidden-route', 'new');
-    clouds.break('cdn', (_request, response) => {
-      response.writeHead(200, { etag: `"${md5('old content')}"`, 'content-length': '3' }).end('old');
+  test.each<[string, string, Record<string, string>]>([
+    ['SOURCE_STALE_COPY', 'another ETag', { etag: `"${md5('old')}"`, 'content-length': '3' }],
+    ['SOURCE_TRANSFORMED_COPY', 'a weak ETag', { etag: `W/"${md5('new')}"`, 'content-length': '3' }],
+    ['SOURCE_TRANSFORMED_COPY', 'no ETag', { 'content-length': '3' }],
+    ['SOURCE_SIZE_MISMATCH', 'another length', { etag: `"${md5('new')}"`, 'content-length': '2' }],
+  ])('fails with %s for %s where S3 must not be read, and leaves nothing behind', async (code, name, headers) => {
+    const key = `refused/${name}`;
+    const expected = clouds.put(key, 'new');
+    const pastCache: boolean[] = [];
+    clouds.break('cdn', (request, response) => {
+      pastCache.push(request.url?.includes('object-transfer-bypass') === true);
+      response.writeHead(200, headers).end('old'.slice(0, Number(headers['content-length'])));
       return true;
     });
-    const outcome = await transfer({ key: 'forbidden-route', expected }, { direct: undefined });
-    expect(outcome).toEqual(failedWith('SOURCE_STALE_COPY'));
-    expect(await clouds.arrived('forbidden-route')).toBeUndefined();
+    expect(await transfer({ key, expected }, { direct: undefined })).toEqual(failedWith(code));
+    expect(await clouds.arrived(key)).toBeUndefined();
+    expect(pastCache).toEqual([false, true, true, true, true, true]);
   });
 
   test.each<[string, Record<string, string>]>([
