@@ -34,6 +34,9 @@ export interface WriteRequest {
   readonly signal: AbortSignal;
 }
 
+/** GCS composes at most this many objects in one request. */
+export const MAX_COMPOSE_PARTS = 32;
+
 export interface ComposePart {
   readonly name: string;
   readonly generation: string;
@@ -41,7 +44,7 @@ export interface ComposePart {
 
 export interface ComposeRequest {
   readonly name: string;
-  /** 1 to 32 parts, in order. */
+  /** 1 to {@link MAX_COMPOSE_PARTS} parts, in order. */
   readonly parts: readonly ComposePart[];
   readonly properties: ObjectProperties;
   readonly storageClass?: string | undefined;

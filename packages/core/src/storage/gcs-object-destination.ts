@@ -1,6 +1,11 @@
 import { SOURCE_ETAG_METADATA, type DestinationObject } from '../domain/destination-object.ts';
 import { ConfigurationError, DestinationError } from '../domain/errors.ts';
-import type { ComposeRequest, ObjectDestination, WriteRequest } from '../ports/object-destination.ts';
+import {
+  MAX_COMPOSE_PARTS,
+  type ComposeRequest,
+  type ObjectDestination,
+  type WriteRequest,
+} from '../ports/object-destination.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from '../runtime/retry.ts';
 import { resolveGcsEndpoint } from './gcs-endpoint.ts';
 import { saysBucketIsMissing, type GcsOperation } from './gcs-failure.ts';
@@ -29,8 +34,6 @@ export interface GcsDestinationSettings {
   /** Of listings; nothing else retries by itself. */
   readonly listRetryPolicy?: RetryPolicy | undefined;
 }
-
-const MAX_COMPOSE_PARTS = 32;
 
 /**
  * A GCS bucket over the JSON API.

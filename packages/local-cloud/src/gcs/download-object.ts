@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { parseByteRange } from './byte-range.ts';
+import { parseRange } from '../http/byte-range.ts';
 import { send, type GcsCall } from './gcs-call.ts';
 import { GcsError } from './gcs-error.ts';
 import { encodeCrc32c } from './object-digest.ts';
@@ -30,20 +30,20 @@ export async function downloadObject(call: GcsCall): Promise<void> {
     else await pipeline(asStream(object.content.open(0, sizeBytes)), createGunzip(), response);
     return;
   }
-  const range = parseByteRange(request.headers.range, sizeBytes);
+  const range = parseRange(request.headers.range, sizeBytes);
   if (range === 'unsatisfiable') {
     const error = new GcsError(416, 'requestedRangeNotSatisfiable', 'Request range not satisfiable');
     send(response, 416, JSON.stringify(error.body()), { 'content-range': `bytes */${sizeBytes}` });
     return;
   }
-  const { start, end } = range ?? { start: 0, end: sizeBytes };
-  const body = request.method === 'HEAD' ? Buffer.alloc(0) : object.content.open(start, end);
+  const { first, last } = range ?? { first: 0, last: sizeBytes - 1 };
+  const body = request.method === 'HEAD' ? Buffer.alloc(0) : object.content.open(first, last + 1);
   response.writeHead(range === undefined ? 200 : 206, {
     ...headers,
     ...contentEncoding(object),
-    ...(range === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${sizeBytes}` }),
+    ...(range === undefined ? {} : { 'content-range': `bytes ${first}-${last}/${sizeBytes}` }),
     'accept-ranges': 'bytes',
-    'content-length': end - start,
+    'content-length': last + 1 - first,
   });
   if (Buffer.isBuffer(body)) response.end(body);
   else await pipeline(body, response);

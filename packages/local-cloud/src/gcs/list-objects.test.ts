@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compareUtf8 } from './compare-utf8.ts';
+import { compareUtf8 } from '../content/utf8-order.ts';
 import { GcsError } from './gcs-error.ts';
 import { listNames, readListQuery } from './list-objects.ts';
 import { SortedNames } from './sorted-names.ts';

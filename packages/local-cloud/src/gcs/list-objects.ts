@@ -1,4 +1,4 @@
-import { compareUtf8 } from './compare-utf8.ts';
+import { compareUtf8 } from '../content/utf8-order.ts';
 import { invalid } from './gcs-error.ts';
 import { parseInteger } from './preconditions.ts';
 import type { SortedNames } from './sorted-names.ts';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compareUtf8 } from './compare-utf8.ts';
+import { compareUtf8 } from '../content/utf8-order.ts';
 import { SortedNames } from './sorted-names.ts';
 
 const all = (names: SortedNames): string[] => [...names.from(() => false)];

@@ -1,4 +1,4 @@
-import { compareUtf8 } from './compare-utf8.ts';
+import { compareUtf8 } from '../content/utf8-order.ts';
 
 /**
  * Names per block. A block is split when it is full, so an insertion moves at most this many pointers: each of 1,000,000 names in random

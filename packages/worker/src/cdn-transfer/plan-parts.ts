@@ -1,7 +1,5 @@
+import { MAX_COMPOSE_PARTS } from '@object-transfer/core/ports/object-destination';
 import type { ByteRange } from '@object-transfer/core/ports/object-source';
-
-/** GCS composes at most this many objects in one request. */
-export const MAX_COMPOSE_PARTS = 32;
 
 /** Cuts an object into consecutive ranges of `partSizeBytes`; only the last may be shorter. */
 export function planParts(sizeBytes: number, partSizeBytes: number): readonly ByteRange[] {

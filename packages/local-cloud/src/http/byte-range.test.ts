@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
-import { parseByteRange } from './byte-range.ts';
+import { parseRange } from './byte-range.ts';
 
 it.each([
   [undefined, 10, undefined],
-  ['bytes=0-3', 10, { start: 0, end: 4 }],
-  ['bytes=3-', 10, { start: 3, end: 10 }],
-  ['bytes=3-100', 10, { start: 3, end: 10 }],
-  ['bytes=-4', 10, { start: 6, end: 10 }],
-  ['bytes=-40', 10, { start: 0, end: 10 }],
+  ['bytes=0-3', 10, { first: 0, last: 3 }],
+  ['bytes=3-', 10, { first: 3, last: 9 }],
+  ['bytes=3-100', 10, { first: 3, last: 9 }],
+  ['bytes=-4', 10, { first: 6, last: 9 }],
+  ['bytes=-40', 10, { first: 0, last: 9 }],
   ['bytes=10-', 10, 'unsatisfiable'],
   ['bytes=0-0', 0, 'unsatisfiable'],
   ['bytes=-0', 10, 'unsatisfiable'],
@@ -16,5 +16,5 @@ it.each([
   ['lines=0-1', 10, undefined],
   ['bytes=-', 10, undefined],
 ])('reads the range %s of %i bytes', (header, sizeBytes, expected) => {
-  expect(parseByteRange(header, sizeBytes)).toEqual(expected);
+  expect(parseRange(header, sizeBytes)).toEqual(expected);
 });
