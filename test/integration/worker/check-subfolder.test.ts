@@ -123,6 +123,22 @@ describe('comparing', () => {
     expect(await compare('sub/', { mapping })).toMatchObject({ differences: ['missing root/sub/file'] });
   });
 
+  test('does not miss the marker of the root folder where it has no name', async () => {
+    const mapping = { s3RootPrefix: 'marked/', gcsRootPrefix: '' };
+    const expected = clouds.put('marked/', '');
+    const context = clouds.transferContext({ mapping });
+    expect(await transferObject(context, { key: 'marked/', expected }, new Map(), never)).toEqual({
+      status: 'skipped',
+    });
+    for (const namePolicy of ['fail', 'rename'] as const) {
+      expect((await compare('', { mapping, namePolicy })).differences).not.toContain('missing marked/');
+    }
+    clouds.put('marked/', 'with content');
+    for (const namePolicy of ['fail', 'rename'] as const) {
+      expect((await compare('', { mapping, namePolicy })).differences).toContain('missing marked/');
+    }
+  });
+
   test('counts what the filter leaves out on neither side', async () => {
     await arrive('filtered/keep.jpg', 'abc');
     await arrive('filtered/drop.tmp', 'abcdef');

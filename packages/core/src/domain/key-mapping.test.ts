@@ -6,6 +6,7 @@ import {
   compareUtf8,
   destinationName,
   encodeKeyPath,
+  isNamelessRootMarker,
   normalizeRootPrefix,
   replaceKeyParts,
   subfolderPrefix,
@@ -72,6 +73,26 @@ describe('the GCS name', () => {
       );
     }
     expect(() => destinationName(settings, 'x')).toThrow(SourceError);
+  });
+});
+
+describe('the marker of the root folder', () => {
+  const wholeBucket = { s3RootPrefix: 'photos/', gcsRootPrefix: '' };
+
+  test('has no name where the destination is a whole bucket', () => {
+    expect(isNamelessRootMarker(wholeBucket, { key: 'photos/', sizeBytes: 0 })).toBe(true);
+  });
+
+  test.each([
+    ['it has content', wholeBucket, { key: 'photos/', sizeBytes: 1 }],
+    ['it is that of a subfolder', wholeBucket, { key: 'photos/2019/', sizeBytes: 0 }],
+    [
+      'the destination has a folder for it',
+      { ...wholeBucket, gcsRootPrefix: 'mirror/' },
+      { key: 'photos/', sizeBytes: 0 },
+    ],
+  ])('is an object like any other where %s', (_reason, settings, object) => {
+    expect(isNamelessRootMarker(settings, object)).toBe(false);
   });
 });
 
