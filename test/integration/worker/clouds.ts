@@ -19,10 +19,10 @@ import type { Bucket } from '@object-transfer/local-cloud/s3/bucket';
 import { startS3Server, type S3Server } from '@object-transfer/local-cloud/s3/s3-server';
 import type { TransferContext } from '@object-transfer/worker/cdn-transfer/transfer-context';
 
-export const SOURCE_BUCKET = 'source';
+const SOURCE_BUCKET = 'source';
 export const DESTINATION_BUCKET = 'destination';
-export const PARTS_PREFIX = '.object-transfer-parts/test:1:00000000/';
-export const QUICK_RETRIES: RetryPolicy = { maxAttempts: 6, baseDelayMs: 1, maxDelayMs: 5 };
+const PARTS_PREFIX = '.object-transfer-parts/test:1:00000000/';
+const QUICK_RETRIES: RetryPolicy = { maxAttempts: 6, baseDelayMs: 1, maxDelayMs: 5 };
 export const never = new AbortController().signal;
 
 type Service = 's3' | 'cdn' | 'gcs';
