@@ -315,6 +315,8 @@ export function describeStateStore(name: string, createHarness: () => Promise<St
         { figures: { ...FIGURES, missingCount: 1, gcsObjectCount: 1 } },
         { figures: { ...FIGURES, mismatchedCount: 1 } },
         { figures: { ...FIGURES, gcsObjectCount: 3 } },
+        { figures: { ...FIGURES, gcsSizeBytes: FIGURES.s3SizeBytes - 1 } },
+        { figures: { ...FIGURES, gcsObjectCount: 3, extraCount: 1, gcsSizeBytes: FIGURES.s3SizeBytes - 1 } },
         { error: 'listing failed' },
       ];
       expect(await store.countSubfolders()).toMatchObject({ total: 0, waiting: 0, bytesPublished: 0 });
@@ -329,15 +331,15 @@ export function describeStateStore(name: string, createHarness: () => Promise<St
       }
       const statuses = (await store.listSubfolders(undefined, 100)).map(subfolderStatus);
       const count = (status: string): number => statuses.filter((s) => s === status).length;
-      expect([count('waiting'), count('published'), count('verified'), count('mismatched')]).toEqual([1, 1, 2, 4]);
+      expect([count('waiting'), count('published'), count('verified'), count('mismatched')]).toEqual([1, 1, 2, 6]);
       expect(await store.countSubfolders()).toEqual({
-        total: 8,
+        total: 10,
         waiting: 1,
         published: 1,
         verified: 2,
-        mismatched: 4,
-        objectsPublished: 14,
-        bytesPublished: 700,
+        mismatched: 6,
+        objectsPublished: 18,
+        bytesPublished: 900,
       });
     });
 

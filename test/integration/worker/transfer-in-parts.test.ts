@@ -84,6 +84,22 @@ describe('a large object', () => {
     expect(operations('objects.compose')).toBe(0);
   });
 
+  test('moves through parts of the class that costs nothing to delete early', async () => {
+    clouds.put('large/classes', content(PART_BYTES * 33));
+    const classes = new Set<unknown>();
+    clouds.break('gcs', ({ method }) => {
+      if (method === 'DELETE') {
+        for (const name of clouds.leftovers()) {
+          classes.add(clouds.gcs.objects.resource(DESTINATION_BUCKET, name)?.storageClass);
+        }
+      }
+      return false;
+    });
+    await move('large/classes', { storageClassFor: () => 'ARCHIVE' });
+    expect([...classes]).toEqual(['STANDARD']);
+    expect((await clouds.arrived('large/classes'))?.resource.storageClass).toBe('ARCHIVE');
+  });
+
   test('keeps its headers and metadata', async () => {
     const { etag } = clouds.put('large/headers', content(3000), {
       lastModifiedMs: 5_000,

@@ -48,6 +48,10 @@ export async function countSubfolders(db: Kysely<StateTables>): Promise<Subfolde
         eb('missingCount', '=', 0),
         eb('mismatchedCount', '=', 0),
         eb(eb('gcsObjectCount', '-', eb.ref('extraCount')), '=', eb.ref('s3ObjectCount')),
+        eb.or([
+          eb('gcsSize', '=', eb.ref('s3Size')),
+          eb.and([eb('extraCount', '>', 0), eb('gcsSize', '>', eb.ref('s3Size'))]),
+        ]),
       ]);
       const published = eb('cdnTransferPublished', '<>', 0);
       return [

@@ -21,6 +21,9 @@ import type { TransferContext, TransferOutcome, TransferPlan } from './transfer-
 /** Ranges of one object under way at a time; the process's limit and byte budget bound them further. */
 const PARALLEL_PARTS = 8;
 
+/** Deleting an object of a colder class before its time costs as if it had stayed. */
+const TEMPORARY_STORAGE_CLASS = 'STANDARD';
+
 interface UploadedPart extends ComposePart {
   readonly crc32c: number;
   readonly sizeBytes: number;
@@ -118,6 +121,7 @@ async function movePart(
         content: read.chunks,
         sizeBytes: read.sizeBytes,
         properties: { metadata: {} },
+        storageClass: TEMPORARY_STORAGE_CLASS,
         crc32c: read.crc32c,
         // The temporary name is this attempt's own: what a lost answer left there is overwritten.
         ifGenerationMatch: undefined,
@@ -152,6 +156,7 @@ async function composeDown(
           name,
           parts: group,
           properties: { metadata: {} },
+          storageClass: TEMPORARY_STORAGE_CLASS,
           ifGenerationMatch: undefined,
           signal,
         }),
