@@ -9,16 +9,19 @@ export class StoppedError extends Error {
  */
 export function stopOnSignals(): AbortSignal {
   const controller = new AbortController();
+  let signalled = false;
   const stop = (reason: string, code: number) => {
-    if (controller.signal.aborted) process.exit(code);
+    if (signalled) process.exit(code);
+    signalled = true;
     controller.abort(new StoppedError(`stopped by ${reason}`));
   };
   process.on('SIGINT', () => stop('SIGINT', 130));
   process.on('SIGTERM', () => stop('SIGTERM', 143));
   process.on('SIGHUP', () => stop('SIGHUP', 129));
-  process.on('disconnect', () => {
-    if (!controller.signal.aborted) controller.abort(new StoppedError('stopped: the parent process is gone'));
-  });
+  const stopAsOrphan = () => controller.abort(new StoppedError('stopped: the parent process is gone'));
+  process.on('disconnect', stopAsOrphan);
+  // The parent may have gone while this process was loading; without a parent there is no `connected` at all.
+  if ('connected' in process && !process.connected) stopAsOrphan();
   // The channel by itself is no reason to stay alive.
   process.channel?.unref();
   return controller.signal;

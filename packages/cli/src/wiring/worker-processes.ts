@@ -45,10 +45,12 @@ export function startWorkerProcesses(options: WorkerProcessesOptions): WorkerGro
       }
       logger.warn({ worker: index + 1, restarts }, `a worker process ended with ${how}; starting it again`);
       await delay(RESTART_DELAY_MS);
+      if (stopping.signal.aborted) return;
     }
   };
+  // Not by a signal: Ctrl-C and service managers signal every process of a group, and a second signal ends one at once.
   const stopAll = () => {
-    for (const child of children) child.kill('SIGTERM');
+    for (const child of children) if (child.connected) child.disconnect();
   };
   const ended = Promise.all(Array.from({ length: count }, (_, index) => keepRunning(index))).then(
     () => undefined,
