@@ -1,6 +1,5 @@
 import { CommanderError } from 'commander';
-import { ConfigurationError, ObjectTransferError } from '@object-transfer/core/domain/errors';
-import { StoppedError } from './stop-signals.ts';
+import { ConfigurationError, ObjectTransferError, StoppedError } from '@object-transfer/core/domain/errors';
 
 export const EXIT_CODES = {
   /** Done and verified. */

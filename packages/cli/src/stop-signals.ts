@@ -1,7 +1,4 @@
-/** Why a command stopped before its end. */
-export class StoppedError extends Error {
-  override readonly name = 'StoppedError';
-}
+import { StoppedError } from '@object-transfer/core/domain/errors';
 
 /**
  * Aborts on SIGINT, SIGTERM, SIGHUP, and when the process that started this one goes away. A second signal ends the process at once,

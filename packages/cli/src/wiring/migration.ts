@@ -41,6 +41,7 @@ export async function plan(
   cleanup.defer(() => source.close());
   const destination = openDestination(settings, environment);
   cleanup.defer(() => destination.close());
+  await checkCdnSettings(settings, source, environment);
   return await planMigration(
     {
       mapping: settings,

@@ -3,7 +3,7 @@ import { ConfigurationError } from '../domain/errors.ts';
 import type { SettingsSource } from '../ports/settings-source.ts';
 import { FlagSettings } from './flag-settings.ts';
 import { loadSettings } from './load-settings.ts';
-import { DUMP, PUBLISHER_OBJECTS, RUN, WORKER_CDN_TRANSFER, type ModuleFields } from './modules.ts';
+import { DUMP, PUBLISHER_OBJECTS, RUN, type ModuleFields } from './modules.ts';
 
 const MINIMAL = {
   s3_bucket: 'photos-live',
@@ -81,7 +81,7 @@ describe('loadSettings', () => {
   });
 
   it('reads the text that entities of the reference tool hold', async () => {
-    const { settings } = await load(WORKER_CDN_TRANSFER, {
+    const { settings } = await load(RUN, {
       ...MINIMAL,
       s3_root_prefix: 'photos',
       gcs_root_prefix: 'copy/photos/',

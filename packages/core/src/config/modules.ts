@@ -60,7 +60,7 @@ export const PUBLISHER_OBJECTS = {
 export const WORKER_CDN_TRANSFER = {
   name: 'worker cdnTransfer',
   required: ['s3Bucket', 'gcsBucket', 'cloudfrontUrlHostPre'],
-  defaulted: [...COMMON, 's3RootPrefix', ...FILTER, ...TRANSFER, 'numMessages', 'leaseMs', 'processes'],
+  defaulted: [...COMMON, 's3RootPrefix', ...TRANSFER, 'numMessages', 'leaseMs'],
   optional: ['awsRegion', 'gcsStorageClass', ...CDN_OPTIONAL],
   fleetRequired: [...FLEET_COMMON, 'pubsubSubscriptionId', 'errorPubsubTopicId'],
   fleetOptional: [],

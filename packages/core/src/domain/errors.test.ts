@@ -35,7 +35,6 @@ const RETRYABLE: readonly ObjectTransferError[] = [
     ] satisfies DestinationErrorCode[]
   ).map((code) => new DestinationError(code, 'm', { op: 'objects.insert' })),
   new TransferError('TRANSFER_CHECKSUM_MISMATCH', 'm', { op: 'verify' }),
-  new TransferError('TRANSFER_CONFLICT', 'm', { op: 'verify' }),
   new StateError('STATE_UNAVAILABLE', 'm', { op: 'claim' }),
 ];
 const FINAL: readonly ObjectTransferError[] = [

@@ -121,16 +121,12 @@ export class DestinationError extends ObjectTransferError<DestinationErrorCode> 
   }
 }
 
-export type TransferErrorCode =
-  | 'TRANSFER_CHECKSUM_MISMATCH'
-  | 'TRANSFER_CONFLICT'
-  | 'TRANSFER_MISSING'
-  | 'TRANSFER_MISMATCH';
+export type TransferErrorCode = 'TRANSFER_CHECKSUM_MISMATCH' | 'TRANSFER_MISSING' | 'TRANSFER_MISMATCH';
 
 /** What arrived is not what was sent, or another writer is in the way. */
 export class TransferError extends ObjectTransferError<TransferErrorCode> {
   constructor(code: TransferErrorCode, message: string, context: ErrorContext) {
-    super(code, code === 'TRANSFER_CHECKSUM_MISMATCH' || code === 'TRANSFER_CONFLICT', message, context);
+    super(code, code === 'TRANSFER_CHECKSUM_MISMATCH', message, context);
   }
 }
 
@@ -146,6 +142,13 @@ export type StateErrorCode =
 export class StateError extends ObjectTransferError<StateErrorCode> {
   constructor(code: StateErrorCode, message: string, context: ErrorContext) {
     super(code, code === 'STATE_UNAVAILABLE', message, context);
+  }
+}
+
+/** Told to stop before the end. What was done until then is kept; the same command goes on from there. */
+export class StoppedError extends ObjectTransferError<'STOPPED'> {
+  constructor(reason: string) {
+    super('STOPPED', false, reason, { op: 'stop' });
   }
 }
 

@@ -42,12 +42,12 @@ describe('the backoff', () => {
     expect(backoffDelayMs(policy, 1, 1e12)).toBe(2 ** 31 - 1);
   });
 
-  test('by default outlives an error that a CDN remembers for 10 s', () => {
+  test('by default outlives on average an error that a CDN remembers for 10 s', () => {
     let sumMs = 0;
     for (let attempt = 1; attempt < DEFAULT_RETRY_POLICY.maxAttempts; attempt++) {
       sumMs += backoffDelayMs(DEFAULT_RETRY_POLICY, attempt, 0, largest) / 2;
     }
-    expect(sumMs).toBeGreaterThan(3_000);
+    expect(sumMs).toBeGreaterThan(10_000);
     expect(backoffDelayMs(DEFAULT_RETRY_POLICY, 100, 0, largest)).toBeLessThan(15_000);
   });
 });

@@ -8,8 +8,8 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
 }
 
-/** Retries of one request: up to about half a minute in all, so that a 10 s CDN error cache is outlived. */
-export const DEFAULT_RETRY_POLICY: RetryPolicy = { maxAttempts: 6, baseDelayMs: 250, maxDelayMs: 15_000 };
+/** The waits between the tries of one request add up to 12 s on average and 23 s at most: a CDN remembers an error for 10 s. */
+export const DEFAULT_RETRY_POLICY: RetryPolicy = { maxAttempts: 6, baseDelayMs: 750, maxDelayMs: 15_000 };
 
 /** What a timer of Node takes: beyond it, it would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -32,7 +32,7 @@ export interface SettleContext {
   readonly maxDeliveries: number;
 }
 
-/** Between deliveries of a message some of whose keys failed: long enough for an outage of minutes to pass. */
+/** Between deliveries of a message some of whose keys failed: with the tries of each delivery, about a minute in all. */
 const REDELIVERY_POLICY: RetryPolicy = {
   maxAttempts: Number.POSITIVE_INFINITY,
   baseDelayMs: 10_000,
