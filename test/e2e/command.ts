@@ -1,0 +1,99 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const PROGRAM = fileURLToPath(new URL('../../packages/cli/bin/object-transfer.js', import.meta.url));
+
+export interface CommandResult {
+  /** `null` where a signal ended the process. */
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CommandOptions {
+  readonly cwd: string;
+  /** The whole environment: nothing of the tests' own gets through. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Default: the Node that runs the tests. */
+  readonly node?: string | undefined;
+  /** Makes the process the first of a process group, as a shell does: see {@link RunningCommand.killGroup}. */
+  readonly ownGroup?: boolean | undefined;
+}
+
+/** `object-transfer` as a process of its own. Disposing of it ends it. */
+export class RunningCommand {
+  /**
+   * Resolves when the process and all that it started have ended: its children have the same stdout and stderr, which
+   * stay open as long as one of them lives.
+   */
+  readonly ended: Promise<CommandResult>;
+  readonly #child: ChildProcess;
+  #stdout = '';
+  #stderr = '';
+  #onOutput = () => {};
+
+  constructor(args: readonly string[], options: CommandOptions) {
+    const { cwd, environment, node = process.execPath, ownGroup = false } = options;
+    this.#child = spawn(node, [PROGRAM, ...args], {
+      cwd,
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: ownGroup,
+    });
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stdout += text;
+      this.#onOutput();
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text;
+    });
+    this.ended = once(this.#child, 'close').then(([exitCode, signal]) => ({
+      exitCode: exitCode as number | null,
+      signal: signal as NodeJS.Signals | null,
+      stdout: this.#stdout,
+      stderr: this.#stderr,
+    }));
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Signals the process and all that it started, as Ctrl-C in a shell does. */
+  killGroup(signal: NodeJS.Signals): void {
+    if (this.#child.pid === undefined) throw new Error('the process could not be started');
+    process.kill(-this.#child.pid, signal);
+  }
+
+  /**
+   * Waits until a text is on stdout.
+   * @returns all that is on stdout by then
+   * @throws Error where the process ends before
+   */
+  async waitForOutput(text: string): Promise<string> {
+    const seen = () => this.#stdout.includes(text);
+    const written = new Promise<void>((resolve) => {
+      this.#onOutput = () => {
+        if (seen()) resolve();
+      };
+      this.#onOutput();
+    });
+    await Promise.race([written, this.ended]);
+    if (seen()) return this.#stdout;
+    throw new Error(`ended without writing ${JSON.stringify(text)}:\n${this.#stdout}${this.#stderr}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.ended;
+  }
+}
+
+/** @throws Error with all that the command wrote where it ended otherwise */
+export function expectExitCode(result: CommandResult, exitCode: number): void {
+  if (result.exitCode === exitCode) return;
+  const how = result.signal ?? `exit code ${result.exitCode}`;
+  throw new Error(`expected exit code ${exitCode}, got ${how}\n${result.stdout}${result.stderr}`);
+}

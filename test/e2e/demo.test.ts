@@ -1,0 +1,32 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { expectExitCode, RunningCommand } from './command.ts';
+import { bareEnvironment } from './rehearsal.ts';
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'object-transfer-demo-test-'));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+describe('demo', () => {
+  it('migrates a directory to a local GCS, proves it, and leaves nothing but the report', async () => {
+    await mkdir(join(directory, 'files', 'sub folder', 'deeper'), { recursive: true });
+    await mkdir(join(directory, 'tmp'));
+    for (const file of ['at the root', 'sub folder/ü+%.txt', 'sub folder/deeper/empty']) {
+      await writeFile(join(directory, 'files', file), file.includes('empty') ? '' : file);
+    }
+    const environment = bareEnvironment(join(directory, 'tmp'));
+    const args = ['demo', '--source-dir', 'files', '--report', 'report.json'];
+    await using demo = new RunningCommand(args, { cwd: directory, environment });
+    const result = await demo.ended;
+    expectExitCode(result, 0);
+    expect(result.stdout).toContain('VERIFIED: every object');
+    const report: unknown = JSON.parse(await readFile(join(directory, 'report.json'), 'utf8'));
+    expect(report).toMatchObject({ subfolders: 2, objects: { listed: 3, transferred: 3 }, verified: true });
+    expect(await readdir(directory)).toEqual(['files', 'report.json', 'tmp']);
+    expect(await readdir(join(directory, 'tmp'))).toEqual([]);
+  });
+});

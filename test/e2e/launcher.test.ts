@@ -1,0 +1,23 @@
+import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { describe, expect, it } from 'vitest';
+import { RunningCommand } from './command.ts';
+import { bareEnvironment } from './rehearsal.ts';
+
+const SYSTEM_NODE = '/usr/bin/node';
+
+function majorOf(node: string): number {
+  const { stdout } = spawnSync(node, ['--version'], { encoding: 'utf8' });
+  return Number(/^v(\d+)\./.exec(stdout ?? '')?.[1]);
+}
+
+describe('the launcher', () => {
+  it.skipIf(!(majorOf(SYSTEM_NODE) < 24))(
+    'hands over to the Node that came with it where this one is too old',
+    async () => {
+      const environment = bareEnvironment(tmpdir());
+      await using command = new RunningCommand(['--version'], { cwd: tmpdir(), environment, node: SYSTEM_NODE });
+      expect(await command.ended).toEqual({ exitCode: 0, signal: null, stdout: '0.1.0\n', stderr: '' });
+    },
+  );
+});
