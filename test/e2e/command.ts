@@ -68,21 +68,30 @@ export class RunningCommand {
   }
 
   /**
+   * Waits for something that is to happen while the process runs.
+   * @throws Error with all that it wrote where the process ends before
+   */
+  async whileRunning(event: Promise<void>): Promise<void> {
+    const ended = this.ended.then((result) => {
+      throw new Error(`ended too soon with ${describeEnd(result)}`);
+    });
+    await Promise.race([event, ended]);
+  }
+
+  /**
    * Waits until a text is on stdout.
    * @returns all that is on stdout by then
    * @throws Error where the process ends before
    */
   async waitForOutput(text: string): Promise<string> {
-    const seen = () => this.#stdout.includes(text);
     const written = new Promise<void>((resolve) => {
       this.#onOutput = () => {
-        if (seen()) resolve();
+        if (this.#stdout.includes(text)) resolve();
       };
       this.#onOutput();
     });
-    await Promise.race([written, this.ended]);
-    if (seen()) return this.#stdout;
-    throw new Error(`ended without writing ${JSON.stringify(text)}:\n${this.#stdout}${this.#stderr}`);
+    await this.whileRunning(written);
+    return this.#stdout;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -93,7 +102,9 @@ export class RunningCommand {
 
 /** @throws Error with all that the command wrote where it ended otherwise */
 export function expectExitCode(result: CommandResult, exitCode: number): void {
-  if (result.exitCode === exitCode) return;
-  const how = result.signal ?? `exit code ${result.exitCode}`;
-  throw new Error(`expected exit code ${exitCode}, got ${how}\n${result.stdout}${result.stderr}`);
+  if (result.exitCode !== exitCode) throw new Error(`expected exit code ${exitCode}, got ${describeEnd(result)}`);
+}
+
+function describeEnd({ exitCode, signal, stdout, stderr }: CommandResult): string {
+  return `${signal ?? `exit code ${exitCode}`}\n${stdout}${stderr}`;
 }

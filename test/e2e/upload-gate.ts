@@ -1,18 +1,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestInterceptor } from '@object-transfer/local-cloud/http/listen';
 
-/** Stands before GCS and counts uploads; those beyond the first few can be held, so that a run stays half-way. */
+/** Larger uploads are parts of an object that is composed of them afterwards. */
+const SMALL_BYTES = 64 * 1024;
+
+/**
+ * Stands before GCS and holds a run half-way: counts uploads, holds those beyond the first few, and holds every
+ * composition of parts, while the parts themselves pass.
+ */
 export class UploadGate {
   readonly #letThrough: number;
   readonly #released = Promise.withResolvers<void>();
   readonly #openResponses = new Set<ServerResponse>();
   readonly #waiting = new Set<() => void>();
+  #composing = false;
   #seen = 0;
   #answered = 0;
   #dropped = 0;
 
-  /** @param letThrough uploads after which every other one is held until {@link release} */
-  constructor(letThrough = Number.POSITIVE_INFINITY) {
+  /** @param letThrough small uploads after which every other one is held until {@link release} */
+  constructor(letThrough: number) {
     this.#letThrough = letThrough;
   }
 
@@ -22,7 +29,13 @@ export class UploadGate {
       this.#openResponses.delete(response);
       this.#wake();
     });
-    if (request.url?.startsWith('/upload/') !== true) return false;
+    const { url = '', headers } = request;
+    if (url.includes('/compose?')) {
+      this.#composing = true;
+      this.#wake();
+      return this.#hold(request);
+    }
+    if (!url.startsWith('/upload/') || Number(headers['content-length']) > SMALL_BYTES) return false;
     response.once('finish', () => {
       this.#answered += 1;
       this.#wake();
@@ -31,19 +44,24 @@ export class UploadGate {
     return this.#seen > this.#letThrough && (await this.#hold(request));
   };
 
-  /** Uploads that were held, and whose processes had gone when they were let through. */
+  /** Requests that were held, and whose processes had gone when they were let through. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Lets everything through; the uploads of processes that are gone by now are dropped. */
+  /** Lets everything through; what came from processes that are gone by now is dropped. */
   release(): void {
     this.#released.resolve();
   }
 
-  /** Resolves when so many uploads have been answered since the gate was made. */
+  /** Resolves when so many small uploads have been answered since the gate was made. */
   answered(uploads: number): Promise<void> {
     return this.#until(() => this.#answered >= uploads);
+  }
+
+  /** Resolves when an object whose parts are all there is about to be composed, and held at that. */
+  composing(): Promise<void> {
+    return this.#until(() => this.#composing);
   }
 
   /** Resolves when no request is open: what is stored by then is all. */

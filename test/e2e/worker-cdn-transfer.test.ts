@@ -40,14 +40,14 @@ function expectUploadedOnce(): void {
 
 describe('worker cdnTransfer', () => {
   it('shares the messages with another one, each object once, and ends with exit code 0 on SIGTERM', async () => {
-    await startPublished(new UploadGate());
+    await startPublished(new UploadGate(Number.POSITIVE_INFINITY));
     const { stdout } = await rehearsal.command(...workerCommand(), '--dry-run');
     expect(stdout).toContain('would transfer the objects of 40 waiting messages');
     expect(rehearsal.gcs.objects.names(DESTINATION_BUCKET)).toEqual([]);
 
     await using first = rehearsal.start(...workerCommand(), '--json');
     await using second = rehearsal.start(...workerCommand(), '--json');
-    await gate.answered(contents.size);
+    await second.whileRunning(gate.answered(contents.size));
     expect(await stopAll([first, second])).toBe(contents.size);
     expect(await rehearsal.destination()).toEqual(contents);
     expectUploadedOnce();
@@ -56,7 +56,7 @@ describe('worker cdnTransfer', () => {
   it('finishes what it holds on SIGTERM and leaves the rest to the next one', async () => {
     await startPublished(new UploadGate(10));
     await using first = rehearsal.start(...workerCommand(), '--json');
-    await gate.answered(10);
+    await first.whileRunning(gate.answered(10));
     first.kill('SIGTERM');
     gate.release();
     const before = transferredBy(await first.ended);
@@ -64,7 +64,7 @@ describe('worker cdnTransfer', () => {
     expect(before).toBeLessThan(contents.size);
 
     await using second = rehearsal.start(...workerCommand(), '--json');
-    await gate.answered(contents.size);
+    await second.whileRunning(gate.answered(contents.size));
     expect(await stopAll([second])).toBe(contents.size - before);
     expect(await rehearsal.destination()).toEqual(contents);
     expectUploadedOnce();
