@@ -88,6 +88,8 @@ async function startCloudProcess(
   const [, program = ''] = process.argv;
   const child = fork(program, ['local-cloud', '--json', '--s3-dir', sourceDir, '--signed-urls', keyFile], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    // Out of reach of Ctrl-C: it must outlive the transfers that are then finished. It ends when this process does.
+    detached: true,
   });
   const ended = once(child, 'exit');
   cleanup.defer(async () => {
