@@ -8,25 +8,40 @@ import { bareEnvironment } from './rehearsal.ts';
 let directory: string;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'object-transfer-demo-test-'));
+  await mkdir(join(directory, 'files', 'sub folder', 'deeper'), { recursive: true });
+  await mkdir(join(directory, 'tmp'));
+  for (const file of ['at the root', 'sub folder/ü+%.txt', 'sub folder/deeper/empty']) {
+    await writeFile(join(directory, 'files', file), file.includes('empty') ? '' : file);
+  }
 });
 afterEach(() => rm(directory, { recursive: true }));
 
+function startDemo(): RunningCommand {
+  const args = ['demo', '--source-dir', 'files', '--report', 'report.json'];
+  const environment = bareEnvironment(join(directory, 'tmp'));
+  return new RunningCommand(args, { cwd: directory, environment, ownGroup: true });
+}
+
 describe('demo', () => {
   it('migrates a directory to a local GCS, proves it, and leaves nothing but the report', async () => {
-    await mkdir(join(directory, 'files', 'sub folder', 'deeper'), { recursive: true });
-    await mkdir(join(directory, 'tmp'));
-    for (const file of ['at the root', 'sub folder/ü+%.txt', 'sub folder/deeper/empty']) {
-      await writeFile(join(directory, 'files', file), file.includes('empty') ? '' : file);
-    }
-    const environment = bareEnvironment(join(directory, 'tmp'));
-    const args = ['demo', '--source-dir', 'files', '--report', 'report.json'];
-    await using demo = new RunningCommand(args, { cwd: directory, environment });
+    await using demo = startDemo();
     const result = await demo.ended;
     expectExitCode(result, 0);
     expect(result.stdout).toContain('VERIFIED: every object');
     const report: unknown = JSON.parse(await readFile(join(directory, 'report.json'), 'utf8'));
     expect(report).toMatchObject({ subfolders: 2, objects: { listed: 3, transferred: 3 }, verified: true });
     expect(await readdir(directory)).toEqual(['files', 'report.json', 'tmp']);
+    expect(await readdir(join(directory, 'tmp'))).toEqual([]);
+  });
+
+  it('stops on Ctrl-C, its servers with it, and leaves nothing', async () => {
+    await using demo = startDemo();
+    await demo.waitForOutput('S3 serves');
+    demo.killGroup('SIGINT');
+    const result = await demo.ended;
+    expectExitCode(result, 1);
+    expect(result.stderr).toContain('stopped by SIGINT');
+    expect(await readdir(directory)).toEqual(['files', 'tmp']);
     expect(await readdir(join(directory, 'tmp'))).toEqual([]);
   });
 });
