@@ -2,7 +2,7 @@ import { subfolderPrefix } from '@object-transfer/core/domain/key-mapping';
 import type { ObjectFilter } from '@object-transfer/core/domain/object-filter';
 import { isArchivedStorageClass, type SourceObject } from '@object-transfer/core/domain/source-object';
 import type { ObjectLister } from '@object-transfer/core/ports/object-source';
-import { MessagePacker, type PackedMessage, type PackingLimits } from './message-packer.ts';
+import { MessagePacker, type PackedMessage, type PackingLimits } from '@object-transfer/core/domain/message-packer';
 
 /** What is listed, what of it takes part, and how it is packed. */
 export interface ObjectSelection {

@@ -3,7 +3,7 @@ import type { SourceObject } from '@object-transfer/core/domain/source-object';
 import type { MessagePublisher } from '@object-transfer/core/ports/message-queue';
 import type { ObjectErrorRecord, PublishedCounts, StateStore } from '@object-transfer/core/ports/state-store';
 import { listMessages, type ObjectSelection } from './list-messages.ts';
-import type { PackedMessage } from './message-packer.ts';
+import type { PackedMessage } from '@object-transfer/core/domain/message-packer';
 import type { RunningCounters } from './publish-counters.ts';
 
 export interface SubfolderPublishing {

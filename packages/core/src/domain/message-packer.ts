@@ -1,5 +1,5 @@
-import { MAX_MESSAGE_BYTES } from '@object-transfer/core/domain/message-codec';
-import type { SourceObject } from '@object-transfer/core/domain/source-object';
+import { MAX_MESSAGE_BYTES } from './message-codec.ts';
+import type { SourceObject } from './source-object.ts';
 
 export interface PackingLimits {
   /** Objects per message, at most. */

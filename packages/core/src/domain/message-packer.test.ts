@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeObjectMessage, MAX_MESSAGE_BYTES } from '@object-transfer/core/domain/message-codec';
-import type { SourceObject } from '@object-transfer/core/domain/source-object';
+import { encodeObjectMessage, MAX_MESSAGE_BYTES } from './message-codec.ts';
+import type { SourceObject } from './source-object.ts';
 import { MessagePacker, type PackedMessage, type PackingLimits } from './message-packer.ts';
 
 function object(key: string, sizeBytes: number): SourceObject {
