@@ -28,3 +28,12 @@ export function describeError(error: unknown): { readonly code: string; readonly
   if (error instanceof Error) return { code: 'UNEXPECTED', message: `${error.name}: ${error.message}` };
   return { code: 'UNEXPECTED', message: String(error) };
 }
+
+/**
+ * {@link describeError} for the fields of a log line, where `message` is the line's own text.
+ * @see https://cloud.google.com/logging/docs/structured-logging
+ */
+export function errorFields(error: unknown): { readonly code: string; readonly reason: string } {
+  const { code, message } = describeError(error);
+  return { code, reason: message };
+}

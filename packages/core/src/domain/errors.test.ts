@@ -1,5 +1,6 @@
+import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import { classifyError, describeError } from './classify-error.ts';
+import { classifyError, describeError, errorFields } from './classify-error.ts';
 import {
   ConfigurationError,
   DestinationError,
@@ -149,5 +150,17 @@ describe('description', () => {
     });
     expect(describeError('text')).toEqual({ code: 'UNEXPECTED', message: 'text' });
     expect(describeError(undefined)).toEqual({ code: 'UNEXPECTED', message: 'undefined' });
+  });
+
+  test('in a log line leaves the text of the line alone', () => {
+    const lines: string[] = [];
+    const logger = pino({ messageKey: 'message' }, { write: (line) => void lines.push(line) });
+    logger.warn(errorFields(new StateError('STATE_CORRUPT', 'broken', { op: 'open' })), 'it did not work');
+    expect(lines.join('').match(/"message"/g)).toHaveLength(1);
+    expect(JSON.parse(lines.join(''))).toMatchObject({
+      message: 'it did not work',
+      code: 'STATE_CORRUPT',
+      reason: 'broken',
+    });
   });
 });
