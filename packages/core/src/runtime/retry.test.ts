@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DestinationError, SourceError } from '../domain/errors.ts';
-import { backoffDelayMs, DEFAULT_RETRY_POLICY, retry, type RetryPolicy } from './retry.ts';
+import { backoffDelayMs, DEFAULT_RETRY_POLICY, retry, type RetryPolicy, waitsTooLong } from './retry.ts';
 
 const AT_ONCE: RetryPolicy = { maxAttempts: 4, baseDelayMs: 0, maxDelayMs: 0 };
 const never = new AbortController().signal;
@@ -122,13 +122,31 @@ describe('retry', () => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(55);
   });
 
+  test('does not sit out a wait of more than a minute: the error is thrown at once, still to be retried', async () => {
+    for (const retryAfterMs of [60_001, 3_600_000]) {
+      const error = throttled(retryAfterMs);
+      let tries = 0;
+      const run = retry(AT_ONCE, { signal: never }, async () => {
+        tries++;
+        throw error;
+      });
+      await expect(run).rejects.toBe(error);
+      expect(tries).toBe(1);
+      expect(waitsTooLong(error)).toBe(true);
+      expect(error.retryable).toBe(true);
+    }
+    for (const error of [throttled(60_000), throttled(), new TypeError('a defect')]) {
+      expect(waitsTooLong(error)).toBe(false);
+    }
+  });
+
   test('ends the wait when the signal aborts, without another try', async () => {
     const controller = new AbortController();
     let tries = 0;
     const reason = new Error('shutting down');
     const run = retry(AT_ONCE, { signal: controller.signal, onRetry: () => controller.abort(reason) }, async () => {
       tries++;
-      throw throttled(3_600_000);
+      throw throttled(60_000);
     });
     await expect(run).rejects.toBe(reason);
     expect(tries).toBe(1);

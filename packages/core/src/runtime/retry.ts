@@ -14,6 +14,17 @@ export const DEFAULT_RETRY_POLICY: RetryPolicy = { maxAttempts: 6, baseDelayMs: 
 /** What a timer of Node takes: beyond it, it would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** What a process waits at most, holding a message and its memory; longer waits are the queue's. */
+const MAX_WAIT_MS = 60_000;
+
+/**
+ * True where the service asked for so long a wait (`Retry-After`) that no process should sit it out: the error is to be
+ * handed on at once, still retryable, and the queue to deliver the message again after `retryAfterMs`.
+ */
+export function waitsTooLong(error: unknown): boolean {
+  return (classifyError(error).retryAfterMs ?? 0) > MAX_WAIT_MS;
+}
+
 /**
  * Exponential backoff with full jitter.
  * @param attempt the try that has just failed, from 1
@@ -34,7 +45,8 @@ export interface RetryHooks {
 }
 
 /**
- * Runs `operation` until it succeeds, fails for good, or has been tried often enough; then its last error is thrown.
+ * Runs `operation` until it succeeds, fails for good, has been tried often enough, or is to wait for too long
+ * ({@link waitsTooLong}); then its last error is thrown.
  * @param operation gets the number of the try, from 1
  */
 export async function retry<T>(
@@ -48,7 +60,7 @@ export async function retry<T>(
       return await operation(attempt);
     } catch (error) {
       const { retryable, retryAfterMs } = classifyError(error);
-      if (!retryable || hooks.unless?.(error) === true) throw error;
+      if (!retryable || hooks.unless?.(error) === true || waitsTooLong(error)) throw error;
       if (attempt >= policy.maxAttempts || hooks.signal.aborted) throw error;
       const delayMs = backoffDelayMs(policy, attempt, retryAfterMs);
       hooks.onRetry?.(error, attempt, delayMs);
