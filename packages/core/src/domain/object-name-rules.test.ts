@@ -60,12 +60,12 @@ describe('a name is', () => {
 
 describe('the policy rename', () => {
   test.each([
-    ['a\r\nb', 'a%0D%0Ab'],
-    ['.', '%2E'],
-    ['..', '%2E%2E'],
-    ['.well-known/acme-challenge/token', '%2Ewell-known/acme-challenge/token'],
-    ['.well-known/acme-challenge/a\nb', '%2Ewell-known/acme-challenge/a%0Ab'],
-  ])('percent-encodes what is forbidden: %j', (name, renamed) => {
+    ['a\r\nb', 'a%0D%0Ab~18745f36'],
+    ['.', '%2E~cdb4ee2a'],
+    ['..', '%2E%2E~5ec1f7e7'],
+    ['.well-known/acme-challenge/token', '%2Ewell-known/acme-challenge/token~36b014a8'],
+    ['.well-known/acme-challenge/a\nb', '%2Ewell-known/acme-challenge/a%0Ab~7230b61f'],
+  ])('percent-encodes what is forbidden and adds a hash of the original: %j', (name, renamed) => {
     expect(allowedName(name, 'rename', 'key')).toEqual({ name: renamed, renamed: true });
   });
 
@@ -73,6 +73,35 @@ describe('the policy rename', () => {
     expect(() => allowedName('', 'rename', 'key')).toThrow(
       expect.objectContaining({ code: 'DESTINATION_NAME_FORBIDDEN' }),
     );
+  });
+
+  test('gives no name that another key has', () => {
+    const names = [
+      'a\nb',
+      'a%0Ab',
+      'a\rb',
+      '.',
+      '%2E',
+      '..',
+      '.well-known/acme-challenge/x',
+      '%2Ewell-known/acme-challenge/x',
+    ];
+    expect(new Set(names.map((name) => allowedName(name, 'rename', 'key').name)).size).toBe(names.length);
+    const similar = fc.string({ unit: fc.constantFrom('.', '\r', '\n', '%0D', '%0A', '%2E'), minLength: 1 });
+    fc.assert(
+      fc.property(similar, similar, (one, two) => {
+        fc.pre(one !== two);
+        expect(allowedName(one, 'rename', 'key').name).not.toBe(allowedName(two, 'rename', 'key').name);
+      }),
+    );
+  });
+
+  test('shortens a name that only its hash makes too long', () => {
+    for (const length of [1015, 1016, 1024]) {
+      const { name } = allowedName(`${'a'.repeat(length - 3)}\n`, 'rename', 'key');
+      expect(nameViolation(name)).toBeUndefined();
+      expect(name).toMatch(length === 1015 ? /a%0A~[0-9a-f]{8}$/ : /a~[0-9a-f]{64}$/);
+    }
   });
 
   test('keeps the start of a long name and tells long names apart', () => {

@@ -3,6 +3,7 @@ import { DestinationError } from './errors.ts';
 
 const MAX_NAME_BYTES = 1024;
 const ACME_PREFIX = '.well-known/acme-challenge/';
+const SHORT_HASH_DIGITS = 8;
 
 export const NAME_POLICIES = ['fail', 'rename'] as const;
 export type NamePolicy = (typeof NAME_POLICIES)[number];
@@ -34,8 +35,8 @@ export interface AllowedName {
 export function allowedName(name: string, policy: NamePolicy, key: string): AllowedName {
   const violation = nameViolation(name);
   if (violation === undefined) return { name, renamed: false };
-  const renamed = policy === 'rename' ? renameForbidden(name) : undefined;
-  if (renamed === undefined || nameViolation(renamed) !== undefined) {
+  // An empty name has nothing that could be encoded.
+  if (policy === 'fail' || name === '') {
     throw new DestinationError(
       'DESTINATION_NAME_FORBIDDEN',
       `GCS forbids the name of ${JSON.stringify(key)}: ${violation}`,
@@ -46,19 +47,23 @@ export function allowedName(name: string, policy: NamePolicy, key: string): Allo
       },
     );
   }
-  return { name: renamed, renamed: true };
+  return { name: renameForbidden(name), renamed: true };
 }
 
-/** Percent-encodes what is forbidden; a name that is too long keeps its start and ends in a hash of the whole. */
+/**
+ * Percent-encodes what is forbidden and ends in a hash of the original: `a\nb` must not take the name of `a%0Ab`, which
+ * is a key like any other. A name that is too long keeps its start and ends in all of the hash.
+ */
 function renameForbidden(name: string): string {
-  let renamed = name.replaceAll('\r', '%0D').replaceAll('\n', '%0A');
-  if (renamed === '.' || renamed === '..') renamed = renamed.replaceAll('.', '%2E');
-  if (renamed.startsWith(ACME_PREFIX)) renamed = `%2E${renamed.slice(1)}`;
+  const hash = createHash('sha256').update(name).digest('hex');
+  let encoded = name.replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+  if (encoded === '.' || encoded === '..') encoded = encoded.replaceAll('.', '%2E');
+  if (encoded.startsWith(ACME_PREFIX)) encoded = `%2E${encoded.slice(1)}`;
+  const renamed = `${encoded}~${hash.slice(0, SHORT_HASH_DIGITS)}`;
   if (Buffer.byteLength(renamed) <= MAX_NAME_BYTES) return renamed;
-  const hash = `~${createHash('sha256').update(name).digest('hex')}`;
   // Cutting UTF-8 in the middle of a character yields a replacement character: drop it.
-  const start = Buffer.from(renamed)
-    .subarray(0, MAX_NAME_BYTES - hash.length - 3)
+  const start = Buffer.from(encoded)
+    .subarray(0, MAX_NAME_BYTES - hash.length - 4)
     .toString();
-  return start.replace(/\uFFFD+$/, '') + hash;
+  return `${start.replace(/\uFFFD+$/, '')}~${hash}`;
 }
