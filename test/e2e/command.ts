@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
 const PROGRAM = fileURLToPath(new URL('../../packages/cli/bin/object-transfer.js', import.meta.url));
@@ -59,6 +60,13 @@ export class RunningCommand {
 
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  /** Ids of the processes that it has started and that run now. */
+  async childPids(): Promise<readonly number[]> {
+    const { pid } = this.#child;
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return children.trim().split(' ').map(Number);
   }
 
   /** Signals the process and all that it started, as Ctrl-C in a shell does. */

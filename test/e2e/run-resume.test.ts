@@ -81,6 +81,23 @@ describe('run, killed half-way and started again', () => {
     await expectResumed(await storedSoFar(), '--processes', '2');
   });
 
+  it('starts a worker process again that kill -9 has hit, and loses nothing of what it held', async () => {
+    const flags = [...FLAGS, '--processes', '2', '--lease-seconds', '10', '--json'];
+    await using run = rehearsal.start(...rehearsal.runFlags, ...flags);
+    await halfWay(run);
+    const [worker = 0, ...others] = await run.childPids();
+    expect(others).toHaveLength(1);
+    process.kill(worker, 'SIGKILL');
+    gate.release();
+    const result = await run.ended;
+    expectExitCode(result, 0);
+    expect(result.stderr).toContain('a worker process ended with SIGKILL; starting it again');
+    expect(JSON.parse(result.stdout)).toMatchObject({ objects: { listed: contents.size, failed: 0 }, verified: true });
+    // Parts that the killed process left may be there as well: those of a dead process are cleared away by the next run.
+    const arrived = [...(await rehearsal.destination())].filter(([name]) => contents.has(name));
+    expect(new Map(arrived)).toEqual(contents);
+  });
+
   it('stops on SIGTERM with exit code 1, says how to go on, and goes on', async () => {
     const first = rehearsal.start(...rehearsal.runFlags, ...FLAGS);
     await halfWay(first);
