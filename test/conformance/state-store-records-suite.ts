@@ -46,6 +46,19 @@ export function describeStateRecords(name: string, createHarness: () => Promise<
         expect(await listed(undefined, 2)).toEqual(['a.txt', 'a/1']);
       });
 
+      it('lists those of a subfolder in pages that follow the keys', async () => {
+        const keys = ['', 'A', 'a', 'a ', 'b', '\u00e9', '\uff5e', '\u{1f600}'].map((suffix) => `a/${suffix}`);
+        await store.recordObjectErrors([...keys.map((key) => errorOf(key)), errorOf('a/b', ''), errorOf('b/1', 'b/')]);
+        await store.resolveObjectErrors('a/', ['a/b']);
+        const seen: string[] = [];
+        for (let afterKey: string | undefined; ; afterKey = seen.at(-1)) {
+          const page = await store.listOpenObjectErrors({ dirKey: 'a/', afterKey, limit: 3 });
+          if (page.length === 0) break;
+          seen.push(...page.map((open) => open.key));
+        }
+        expect(seen).toEqual(keys.filter((key) => key !== 'a/b'));
+      });
+
       it('tells keys apart byte for byte', async () => {
         const keys = ['a/X', 'a/x', 'a/x ', 'a/caf\u00e9', 'a/cafe\u0301', 'a/\u{1f600}'];
         await store.recordObjectErrors(keys.map((key) => errorOf(key)));

@@ -2,6 +2,7 @@ import { type Subfolder, subfolderStatus } from '@object-transfer/core/domain/su
 import type { StateStore, SubfolderLease } from '@object-transfer/core/ports/state-store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StateStoreHarness } from './state-store-harness.ts';
+import { describeAddedSubfolders } from './state-store-subfolders-suite.ts';
 import { describeStateRecords } from './state-store-records-suite.ts';
 
 const LEASE_MS = 30_000;
@@ -18,6 +19,7 @@ const FIGURES = {
 /** What every state store must do. */
 export function describeStateStore(name: string, createHarness: () => Promise<StateStoreHarness>): void {
   describeStateRecords(name, createHarness);
+  describeAddedSubfolders(name, createHarness);
 
   describe(`${name} as a state store`, () => {
     let harness: StateStoreHarness;
@@ -49,104 +51,6 @@ export function describeStateStore(name: string, createHarness: () => Promise<St
       if (found === undefined) throw new Error(`no row ${dirKey}`);
       return found;
     }
-
-    describe('adding subfolders', () => {
-      it('adds each row once and says how many were new', async () => {
-        expect(await store.addSubfolders(['a/', 'b/', 'a/'])).toBe(2);
-        expect(await store.countNewSubfolders(['b/', 'c/', 'c/'])).toBe(1);
-        expect(await store.addSubfolders(['b/', 'c/'])).toBe(1);
-        expect(await store.addSubfolders([])).toBe(0);
-        expect((await store.listSubfolders(undefined, 10)).map((s) => s.dirKey)).toEqual(['a/', 'b/', 'c/']);
-      });
-
-      it('gives a new row the values of one whose objects are to be published', async () => {
-        await store.addSubfolders(['']);
-        expect(await store.getSubfolder('')).toEqual({
-          dirKey: '',
-          initialTransfer: true,
-          cdnTransferPublished: false,
-          syncCheckInProgress: false,
-          syncCheckFrequency: 0,
-          syncCheckError: undefined,
-          s3SizeBytes: 0,
-          gcsSizeBytes: 0,
-          s3ObjectCount: 0,
-          gcsObjectCount: 0,
-          missingCount: 0,
-          mismatchedCount: 0,
-          extraCount: 0,
-          objectsPublished: 0,
-          bytesPublished: 0,
-        });
-        expect(await store.getSubfolder('missing/')).toBeUndefined();
-      });
-
-      it('leaves known rows as they are', async () => {
-        await store.addSubfolders(['a/']);
-        await store.confirmPublished(await claimOne(), { objects: 3, bytes: 5 });
-        await store.addSubfolders(['a/']);
-        expect(await row('a/')).toMatchObject({ cdnTransferPublished: true, objectsPublished: 3 });
-      });
-
-      it('keeps and orders keys byte for byte', async () => {
-        const keys = [
-          '',
-          ' /',
-          '%2F/',
-          "'; DROP TABLE x; --/",
-          'A/',
-          'a',
-          'a ',
-          'a /',
-          'a/',
-          'a//',
-          'cafe\u0301/',
-          'caf\u00e9/',
-          'ss/',
-          '\u00df/',
-          '\u3042/',
-          '\uff5e/',
-          '\u{1f600}/',
-          '\u{1f601}/',
-        ];
-        expect(await store.addSubfolders(keys)).toBe(keys.length);
-        const inByteOrder = keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-        expect((await store.listSubfolders(undefined, 100)).map((s) => s.dirKey)).toEqual(inByteOrder);
-        for (const key of keys) expect((await store.getSubfolder(key))?.dirKey).toBe(key);
-        expect(await store.getSubfolder('A')).toBeUndefined();
-      });
-
-      it('lists in pages', async () => {
-        const keys = Array.from({ length: 25 }, (_, i) => `dir-${String(i).padStart(2, '0')}/`);
-        await store.addSubfolders(keys);
-        const seen: string[] = [];
-        for (let after: string | undefined; ; after = seen.at(-1)) {
-          const page = await store.listSubfolders(after, 10);
-          if (page.length === 0) break;
-          seen.push(...page.map((s) => s.dirKey));
-        }
-        expect(seen).toEqual(keys);
-      });
-
-      it('shows none of the rows before all of them are there', async () => {
-        const other = await harness.open();
-        const keys = Array.from({ length: 5000 }, (_, i) => `dir-${i}/`);
-        const adding = { isDone: false };
-        const added = store.addSubfolders(keys).finally(() => (adding.isDone = true));
-        const seen = new Set<number>();
-        while (!adding.isDone) seen.add((await other.countSubfolders()).total);
-        await added;
-        seen.add((await other.countSubfolders()).total);
-        expect([...seen].toSorted((a, b) => a - b)).toEqual([0, keys.length]);
-      });
-
-      it('lets two dumps of the same keys run at once', async () => {
-        const other = await harness.open();
-        const keys = Array.from({ length: 3000 }, (_, i) => `dir-${i}/`);
-        const added = await Promise.all([store.addSubfolders(keys), other.addSubfolders(keys)]);
-        expect(added[0] + added[1]).toBe(keys.length);
-      });
-    });
 
     describe('claiming', () => {
       it('gives each subfolder to one of several claimers', async () => {
@@ -212,6 +116,37 @@ export function describeStateStore(name: string, createHarness: () => Promise<St
         await harness.elapse(LEASE_MS * 2);
         expect(await store.claimSubfolders({ owner: 'host:2', leaseMs: LEASE_MS, limit: 1 })).toEqual([]);
       });
+
+      it('counts what is unpublished and held', async () => {
+        expect(await store.countHeldUnpublished()).toBe(0);
+        await store.addSubfolders(['a/', 'b/', 'c/']);
+        expect(await store.countHeldUnpublished()).toBe(0);
+        const published = await claimOne();
+        const released = await claimOne();
+        await harness.elapse(1000);
+        await claimOne();
+        expect(await store.countHeldUnpublished()).toBe(3);
+        await store.confirmPublished(published, { objects: 1, bytes: 1 });
+        await store.releaseSubfolder(released);
+        await startCheck(published.dirKey);
+        expect(await store.countHeldUnpublished()).toBe(1);
+        await harness.elapse(LEASE_MS);
+        expect(await store.countHeldUnpublished()).toBe(0);
+      });
+
+      it.each(['confirmed', 'released'])(
+        'ends the mark of a check that died under the lease before: the row can be checked once it is %s',
+        async (ending) => {
+          await store.addSubfolders(['a/']);
+          await startCheck('a/');
+          await harness.elapse(LEASE_MS);
+          const lease = await claimOne();
+          expect((await row('a/')).syncCheckInProgress).toBe(false);
+          if (ending === 'confirmed') await store.confirmPublished(lease, { objects: 1, bytes: 1 });
+          else await store.releaseSubfolder(lease);
+          expect(await store.finishSyncCheck(await startCheck('a/'), { figures: FIGURES })).toBe(true);
+        },
+      );
 
       it('lets a holder whose lease ran out change nothing', async () => {
         await store.addSubfolders(['a/']);
@@ -292,6 +227,30 @@ export function describeStateStore(name: string, createHarness: () => Promise<St
         expect(await store.finishSyncCheck(lost, { error: 'late' })).toBe(false);
         expect(await store.finishSyncCheck(held, { figures: FIGURES })).toBe(true);
         expect(await row('a/')).toMatchObject({ missingCount: 0, syncCheckFrequency: 1, syncCheckError: undefined });
+      });
+
+      it('leaves the row as it was where a check is broken off', async () => {
+        await store.addSubfolders(['a/']);
+        await store.finishSyncCheck(await startCheck('a/'), { figures: { ...FIGURES, missingCount: 1 } });
+        await store.finishSyncCheck(await startCheck('a/'), { error: 'listing failed' });
+        const before = await row('a/');
+        const lease = await startCheck('a/');
+        expect(await store.releaseSyncCheck(lease)).toBe(true);
+        expect(await row('a/')).toEqual(before);
+        expect(await store.releaseSyncCheck(lease)).toBe(false);
+        expect(await store.finishSyncCheck(lease, { figures: FIGURES })).toBe(false);
+        expect(await store.finishSyncCheck(await startCheck('a/'), { figures: FIGURES })).toBe(true);
+      });
+
+      it('breaks off no check but the own one', async () => {
+        await store.addSubfolders(['a/', 'b/']);
+        const lost = await startCheck('a/');
+        await harness.elapse(LEASE_MS);
+        expect(await store.releaseSyncCheck(lost)).toBe(false);
+        const held = await startCheck('a/');
+        expect(await store.releaseSyncCheck(lost)).toBe(false);
+        expect(await store.finishSyncCheck(held, { figures: FIGURES })).toBe(true);
+        expect(await store.releaseSyncCheck(await claimOne())).toBe(false);
       });
 
       it('takes no result of a check under the lease of a publisher', async () => {

@@ -57,5 +57,5 @@ export async function countObjects(
     }
   };
   await Promise.all(Array.from({ length: parallel }, countEach));
-  return { ...counters, failures };
+  return { ...counters, failures, leasedByOthers: 0 };
 }

@@ -26,6 +26,11 @@ export interface PublishFailure {
 export interface PublishResult extends PublishCounters {
   /** At most one for each subfolder; one that went well at a later try is not in here. */
   readonly failures: readonly PublishFailure[];
+  /**
+   * Subfolders that wait to be published and that others held at the end: they publish them, or their leases run out and
+   * the next publisher does. 0 in a dry run, which counts these like all others.
+   */
+  readonly leasedByOthers: number;
 }
 
 /** The counters while they run. */

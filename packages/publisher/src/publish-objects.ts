@@ -28,6 +28,7 @@ export interface PublishObjectsOptions {
   readonly store: Pick<
     StateStore,
     | 'claimSubfolders'
+    | 'countHeldUnpublished'
     | 'extendSubfolderLease'
     | 'releaseSubfolder'
     | 'confirmPublished'
@@ -101,7 +102,9 @@ class ObjectPublisher {
       ...[...this.#unfinished.values()].map((lease) => store.releaseSubfolder(lease)),
     ]);
     for (const outcome of [...loops, ...releases]) if (outcome.status === 'rejected') throw outcome.reason;
-    return { ...this.#counters, failures: [...this.#failures.values()] };
+    // All that was this publisher's has been given back by now.
+    const leasedByOthers = await store.countHeldUnpublished();
+    return { ...this.#counters, failures: [...this.#failures.values()], leasedByOthers };
   }
 
   async #publishEach(claimed: ClaimedSubfolders): Promise<void> {

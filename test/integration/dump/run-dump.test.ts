@@ -104,6 +104,20 @@ describe('runDump', () => {
     expect(await dirKeys()).toEqual(['', '2019/', 'with space/']);
   });
 
+  it('loads nothing from a dump file whose subfolders and those that are there lie within each other', async () => {
+    const dumpFile = join(directory, 'dump.txt');
+    put('photos/a/b/1');
+    await dump();
+    await writeFile(dumpFile, 'a/b/\nz/\n');
+    for (const dryRun of [true, false]) {
+      await expect(dump({ from: { dumpFile }, dryRun })).rejects.toMatchObject({
+        code: 'CONFIG_DUMP_FILE_FORMAT',
+        message: expect.stringMatching(/"a\/b\/" lies within "a\/"/) as string,
+      });
+    }
+    expect(await dirKeys()).toEqual(['', 'a/']);
+  });
+
   it('loads nothing from a dump file that is wrong in its last line', async () => {
     const dumpFile = join(directory, 'dump.txt');
     await writeFile(dumpFile, 'a/\nb/\nc');

@@ -62,6 +62,7 @@ describe('publishObjects', () => {
       archived: 0,
       leasesLost: 0,
       failures: [],
+      leasedByOthers: 0,
     });
     const [message] = await fixture.takeMessages();
     expect(message?.dir).toBe('2019/');
@@ -214,6 +215,19 @@ describe('publishObjects', () => {
     });
     expect(result).toMatchObject({ subfolders: 0, leasesLost: 1, failures: [] });
     expect(await publishedDirs()).toEqual([]);
+  });
+
+  it('tells how many waiting subfolders others held when it ended', async () => {
+    await addSubfolders('a/', 'b/', 'c/', 'd/');
+    denyListing('photos/c/');
+    const { stateStore } = fixture.state;
+    await stateStore.claimSubfolders({ owner: 'host:2:00000000', leaseMs: 60_000, limit: 2 });
+    const result = await publish();
+    expect(result).toMatchObject({ subfolders: 1, leasedByOthers: 2 });
+    expect(result.failures).toMatchObject([{ dirKey: 'c/' }]);
+    fixture.intercept = undefined;
+    fixture.nowMs += 60_000;
+    expect(await publish()).toMatchObject({ subfolders: 3, leasedByOthers: 0 });
   });
 
   it('hands back what it holds when it is told to stop', async () => {

@@ -31,6 +31,22 @@ export interface ObjectErrorRecord {
   readonly attempts: number;
 }
 
+/** Which open errors to list. Pages follow the keys of one subfolder. */
+export type OpenObjectErrorFilter = {
+  readonly limit: number;
+} & (
+  | {
+      readonly dirKey: string;
+      /** Only keys after this one, which is the last of the page before. */
+      readonly afterKey?: string | undefined;
+    }
+  | {
+      /** `undefined` lists the errors of all subfolders. */
+      readonly dirKey?: string | undefined;
+      readonly afterKey?: undefined;
+    }
+);
+
 export interface OpenObjectError extends ObjectErrorRecord {
   readonly firstSeen: Date;
   readonly lastSeen: Date;
@@ -82,9 +98,13 @@ export interface SubfolderCounts {
 
 /** The state table and its side tables. Each transition is one guarded statement whose row count is checked. */
 export interface StateStore {
-  /** Adds the rows that are not there yet, all of them or none. @returns how many were new */
+  /**
+   * Adds the rows that are not there yet, all of them or none. These must not lie within each other. @returns how many
+   * were new. @throws ConfigurationError `CONFIG_DUMP_FILE_FORMAT` where a new one lies within a row that is there, or the
+   * reverse: the objects of the inner one would be transferred and counted twice
+   */
   addSubfolders(dirKeys: readonly string[]): Promise<number>;
-  /** How many of these would be new: what `--dry-run` says. */
+  /** How many of these would be new: what `--dry-run` says. @throws ConfigurationError as {@link addSubfolders} */
   countNewSubfolders(dirKeys: readonly string[]): Promise<number>;
   getSubfolder(dirKey: string): Promise<Subfolder | undefined>;
   /** Rows after `afterDirKey` (exclusive; `undefined` starts at the beginning) in byte order, at most `limit`. */
@@ -93,6 +113,8 @@ export interface StateStore {
 
   /** Takes subfolders whose objects are to be published and that nobody holds, or whose lease has run out. */
   claimSubfolders(request: ClaimRequest): Promise<readonly SubfolderLease[]>;
+  /** How many subfolders whose objects are to be published somebody holds, so that they cannot be claimed yet. */
+  countHeldUnpublished(): Promise<number>;
   /** @returns the prolonged lease, or `undefined` where it was lost */
   extendSubfolderLease(lease: SubfolderLease, leaseMs: number): Promise<SubfolderLease | undefined>;
   /** Gives the subfolder back unpublished. @returns false where the lease was lost */
@@ -110,6 +132,11 @@ export interface StateStore {
     lease: SubfolderLease,
     result: { readonly figures: CheckFigures } | { readonly error: string },
   ): Promise<boolean>;
+  /**
+   * Ends a check that was broken off and has no result: the row is as if it had never begun.
+   * @returns false where the lease was lost
+   */
+  releaseSyncCheck(lease: SubfolderLease): Promise<boolean>;
 
   /**
    * Adds to the open errors, one per key; one that is open already gets the new code, message and attempts, one that was
@@ -119,10 +146,7 @@ export interface StateStore {
   /** Closes the open errors of these keys. */
   resolveObjectErrors(dirKey: string, keys: readonly string[]): Promise<void>;
   /** Open errors of a subfolder, or of all, in the order of their keys, at most `limit`. */
-  listOpenObjectErrors(filter: {
-    readonly dirKey?: string | undefined;
-    readonly limit: number;
-  }): Promise<readonly OpenObjectError[]>;
+  listOpenObjectErrors(filter: OpenObjectErrorFilter): Promise<readonly OpenObjectError[]>;
 
   /**
    * Registers a run. @throws StateError `STATE_RUN_ACTIVE` ("already running since … on …") while another run of the

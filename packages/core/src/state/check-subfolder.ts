@@ -67,6 +67,15 @@ export async function finishSyncCheck(
   return numUpdatedRows === 1n;
 }
 
+/** Ends a check that was broken off: but for `sync_check_last_start`, the row is what it was before. */
+export async function releaseSyncCheck(db: Kysely<StateTables>, lease: SubfolderLease, now: number): Promise<boolean> {
+  const { numUpdatedRows } = await updateHeld(db, lease, now)
+    .where('syncCheckInProgress', '=', 1)
+    .set({ syncCheckInProgress: 0, ...NOT_HELD })
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+}
+
 function figureColumns(figures: CheckFigures) {
   return {
     s3Size: figures.s3SizeBytes,

@@ -4,6 +4,7 @@ import type {
   ClaimRequest,
   ObjectErrorRecord,
   OpenObjectError,
+  OpenObjectErrorFilter,
   PublishedCounts,
   RunStatus,
   StateStore,
@@ -13,8 +14,8 @@ import type {
   WorkerReport,
 } from '../ports/state-store.ts';
 import { addSubfolders, countNewSubfolders } from './add-subfolders.ts';
-import { finishSyncCheck, startSyncCheck } from './check-subfolder.ts';
-import { claimSubfolders } from './claim-subfolders.ts';
+import { finishSyncCheck, releaseSyncCheck, startSyncCheck } from './check-subfolder.ts';
+import { claimSubfolders, countHeldUnpublished } from './claim-subfolders.ts';
 import { confirmPublished, extendSubfolderLease, releaseSubfolder } from './hold-subfolder.ts';
 import { listOpenObjectErrors, recordObjectErrors, resolveObjectErrors } from './object-errors.ts';
 import { countSubfolders, getSubfolder, listSubfolders } from './read-subfolders.ts';
@@ -65,6 +66,10 @@ export class KyselyStateStore implements StateStore {
     return this.#run('claimSubfolders', (db, now) => claimSubfolders(db, request, now));
   }
 
+  countHeldUnpublished(): Promise<number> {
+    return this.#run('countHeldUnpublished', countHeldUnpublished);
+  }
+
   extendSubfolderLease(lease: SubfolderLease, leaseMs: number): Promise<SubfolderLease | undefined> {
     return this.#run('extendSubfolderLease', (db, now) => extendSubfolderLease(db, lease, leaseMs, now));
   }
@@ -88,6 +93,10 @@ export class KyselyStateStore implements StateStore {
     return this.#run('finishSyncCheck', (db, now) => finishSyncCheck(db, lease, result, now));
   }
 
+  releaseSyncCheck(lease: SubfolderLease): Promise<boolean> {
+    return this.#run('releaseSyncCheck', (db, now) => releaseSyncCheck(db, lease, now));
+  }
+
   recordObjectErrors(errors: readonly ObjectErrorRecord[]): Promise<void> {
     return this.#run('recordObjectErrors', (db, now) => recordObjectErrors(db, errors, now));
   }
@@ -96,10 +105,7 @@ export class KyselyStateStore implements StateStore {
     return this.#run('resolveObjectErrors', (db, now) => resolveObjectErrors(db, dirKey, keys, now));
   }
 
-  listOpenObjectErrors(filter: {
-    readonly dirKey?: string | undefined;
-    readonly limit: number;
-  }): Promise<readonly OpenObjectError[]> {
+  listOpenObjectErrors(filter: OpenObjectErrorFilter): Promise<readonly OpenObjectError[]> {
     return this.#run('listOpenObjectErrors', (db) => listOpenObjectErrors(db, filter));
   }
 

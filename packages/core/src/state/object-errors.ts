@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { ObjectErrorRecord, OpenObjectError } from '../ports/state-store.ts';
+import type { ObjectErrorRecord, OpenObjectError, OpenObjectErrorFilter } from '../ports/state-store.ts';
 import type { StateTables } from './state-tables.ts';
 
 /** Keys of one statement. */
@@ -57,7 +57,7 @@ export async function resolveObjectErrors(
 
 export async function listOpenObjectErrors(
   db: Kysely<StateTables>,
-  filter: { readonly dirKey?: string | undefined; readonly limit: number },
+  filter: OpenObjectErrorFilter,
 ): Promise<readonly OpenObjectError[]> {
   let query = db
     .selectFrom('objectErrors')
@@ -67,6 +67,7 @@ export async function listOpenObjectErrors(
     .orderBy('dirKey')
     .limit(filter.limit);
   if (filter.dirKey !== undefined) query = query.where('dirKey', '=', filter.dirKey);
+  if (filter.afterKey !== undefined) query = query.where('objectKey', '>', filter.afterKey);
   return (await query.execute()).map((row) => ({
     dirKey: row.dirKey,
     key: row.objectKey,

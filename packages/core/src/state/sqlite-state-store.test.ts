@@ -51,6 +51,7 @@ async function useStore(): Promise<void> {
   const owner = 'host:1:0000000a';
   const error = { dirKey: 'a/', key: 'a/x', code: 'SOURCE_NOT_FOUND', message: '404', attempts: 1 };
   await store.addSubfolders(['a/', 'b/']);
+  await store.addSubfolders(['c/d/']);
   await store.countNewSubfolders(['a/']);
   await store.getSubfolder('a/');
   await store.listSubfolders(undefined, 10);
@@ -60,10 +61,13 @@ async function useStore(): Promise<void> {
   await store.extendSubfolderLease(first, 1000);
   await store.releaseSubfolder(second);
   await store.confirmPublished(first, { objects: 1, bytes: 1 });
+  await store.countHeldUnpublished();
   await store.finishSyncCheck(await check('a/'), { error: 'x' });
+  await store.releaseSyncCheck(await check('a/'));
   await store.recordObjectErrors([error]);
   await store.listOpenObjectErrors({ limit: 10 });
   await store.listOpenObjectErrors({ dirKey: 'a/', limit: 10 });
+  await store.listOpenObjectErrors({ dirKey: 'a/', afterKey: 'a/a', limit: 10 });
   await store.resolveObjectErrors('a/', ['a/x']);
   await store.beginRun({ runId: 'r', job: 'run', host: 'host', pid: 1, staleAfterMs: 1, isAlive: () => true });
   await store.heartbeatRun('r');
@@ -129,6 +133,18 @@ describe('the rows as people and the reference tool read them', () => {
       expect(await store.startSyncCheck('a/', 'host:1:0000000a', 1000)).toBeUndefined();
       database.connection.exec(`UPDATE object_transfer_state SET ${flag} = FALSE`);
       await check('a/');
+    },
+  );
+
+  it.each(['sync_check_in_progress', 'rsync_in_progress'])(
+    'keep %s, set without a lease, while they are published',
+    async (flag) => {
+      await store.addSubfolders(['a/']);
+      database.connection.exec(`UPDATE object_transfer_state SET ${flag} = TRUE`);
+      const [lease] = await store.claimSubfolders({ owner: 'host:1:0000000a', leaseMs: 1000, limit: 1 });
+      if (lease === undefined) throw new Error('nothing claimed');
+      await store.confirmPublished(lease, { objects: 1, bytes: 1 });
+      expect(rows('SELECT * FROM object_transfer_state')).toMatchObject([{ [flag]: 1, lease_owner: null }]);
     },
   );
 
