@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { expect, test } from 'vitest';
-import { createProcessIdentity, isLeaseOwnerGone, isProcessGone } from './process-identity.ts';
+import { createProcessIdentity, isLeaseOwnerGone, isProcessGone, PROCESS_TOKEN } from './process-identity.ts';
+
+const OTHER_TOKEN = PROCESS_TOKEN === '00000000' ? '00000001' : '00000000';
 
 async function pidOfExitedChild(): Promise<number> {
   const child = spawn(process.execPath, ['--eval', ''], { stdio: 'ignore' });
@@ -13,29 +15,33 @@ async function pidOfExitedChild(): Promise<number> {
 test('an identity names host and process and is never the same twice', () => {
   const one = createProcessIdentity();
   expect(one).toMatchObject({ host: hostname(), pid: process.pid });
-  expect(one.id.startsWith(`${hostname()}:${process.pid}:`)).toBe(true);
+  expect(one.id.startsWith(`${hostname()}:${process.pid}:${PROCESS_TOKEN}-`)).toBe(true);
   expect(createProcessIdentity().id).not.toBe(one.id);
 });
 
 test('a process is gone once it has exited, on this host', async () => {
   const pid = await pidOfExitedChild();
-  expect(isProcessGone(hostname(), pid)).toBe(true);
-  expect(isProcessGone(hostname(), process.pid)).toBe(false);
-  expect(isProcessGone(`not-${hostname()}`, pid)).toBe(false);
+  expect(isProcessGone(hostname(), pid, OTHER_TOKEN)).toBe(true);
+  expect(isProcessGone(hostname(), process.pid, PROCESS_TOKEN)).toBe(false);
+  expect(isProcessGone(`not-${hostname()}`, pid, OTHER_TOKEN)).toBe(false);
 });
 
 test('a process of somebody else is not gone', () => {
-  expect(isProcessGone(hostname(), 1)).toBe(false);
+  expect(isProcessGone(hostname(), 1, OTHER_TOKEN)).toBe(false);
+});
+
+test('a process of the number of this one is gone where it has another token', () => {
+  expect(isProcessGone(hostname(), process.pid, OTHER_TOKEN)).toBe(true);
+  expect(isProcessGone(`not-${hostname()}`, process.pid, OTHER_TOKEN)).toBe(false);
+  expect(isLeaseOwnerGone(`${hostname()}:${process.pid}:${OTHER_TOKEN}-0a1b#x`)).toBe(true);
 });
 
 test('a lease owner is gone with its process, whatever was added to its id', async () => {
   const pid = await pidOfExitedChild();
-  for (const unique of ['0a1b2c3d', '12345678']) {
-    for (const added of ['', '#550e8400-e29b-41d4-a716-446655440000', '/3', ':1']) {
-      expect(isLeaseOwnerGone(`${hostname()}:${pid}:${unique}${added}`)).toBe(true);
-      expect(isLeaseOwnerGone(`${hostname()}:${process.pid}:${unique}${added}`)).toBe(false);
-      expect(isLeaseOwnerGone(`elsewhere:${pid}:${unique}${added}`)).toBe(false);
-    }
+  for (const added of ['', '-0a1b', '-0a1b#550e8400-e29b-41d4-a716-446655440000', '/3', ':1']) {
+    expect(isLeaseOwnerGone(`${hostname()}:${pid}:${OTHER_TOKEN}${added}`)).toBe(true);
+    expect(isLeaseOwnerGone(`${hostname()}:${process.pid}:${PROCESS_TOKEN}${added}`)).toBe(false);
+    expect(isLeaseOwnerGone(`elsewhere:${pid}:${OTHER_TOKEN}${added}`)).toBe(false);
   }
   expect(isLeaseOwnerGone(createProcessIdentity().id)).toBe(false);
 });

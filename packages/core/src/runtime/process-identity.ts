@@ -1,7 +1,15 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 
-/** Who holds a lease or reports a heartbeat: `host:pid:unique`. */
+/**
+ * Tells this process from one before it of the same number on the same host: in a container that is started again, the
+ * program is process 1 each time. 8 hex digits.
+ */
+export const PROCESS_TOKEN = randomBytes(4).toString('hex');
+
+let identities = 0;
+
+/** Who holds a lease or reports a heartbeat: `host:pid:token-unique`. */
 export interface ProcessIdentity {
   readonly id: string;
   readonly host: string;
@@ -10,12 +18,18 @@ export interface ProcessIdentity {
 
 export function createProcessIdentity(): ProcessIdentity {
   const host = hostname();
-  return { id: `${host}:${process.pid}:${randomUUID().slice(0, 8)}`, host, pid: process.pid };
+  identities++;
+  const unique = identities.toString(16).padStart(4, '0');
+  return { id: `${host}:${process.pid}:${PROCESS_TOKEN}-${unique}`, host, pid: process.pid };
 }
 
-/** True where that process ran on this host and runs no more; false where nobody here can tell. */
-export function isProcessGone(host: string, pid: number): boolean {
+/**
+ * True where that process ran on this host and runs no more; false where nobody here can tell.
+ * @param token its {@link PROCESS_TOKEN}
+ */
+export function isProcessGone(host: string, pid: number, token: string): boolean {
   if (host !== hostname()) return false;
+  if (pid === process.pid) return token !== PROCESS_TOKEN;
   try {
     process.kill(pid, 0);
     return false;
@@ -27,6 +41,6 @@ export function isProcessGone(host: string, pid: number): boolean {
 
 /** {@link isProcessGone} for a lease owner, which begins with a {@link ProcessIdentity} id. */
 export function isLeaseOwnerGone(leaseOwner: string): boolean {
-  const match = /^(.+):(\d+):[0-9a-f]{8}/.exec(leaseOwner);
-  return match?.[1] !== undefined && isProcessGone(match[1], Number(match[2]));
+  const [, host, pid, token] = /^(.+):(\d+):([0-9a-f]{8})/.exec(leaseOwner) ?? [];
+  return host !== undefined && token !== undefined && isProcessGone(host, Number(pid), token);
 }

@@ -1,53 +1,65 @@
 import { randomUUID } from 'node:crypto';
-import { describeError } from '../domain/classify-error.ts';
-import { RUN_STATUS, type StateStore } from '../ports/state-store.ts';
+import { describeError, errorFields } from '../domain/classify-error.ts';
+import { StateError } from '../domain/errors.ts';
+import { RUN_STATUS, type RunRecord, type StateStore } from '../ports/state-store.ts';
 import type { Logger } from './logger.ts';
-import { isProcessGone, type ProcessIdentity } from './process-identity.ts';
+import { isProcessGone, PROCESS_TOKEN, type ProcessIdentity } from './process-identity.ts';
 
 /** A run is taken over when its heartbeat is this old, or at once where its process is known to be gone. */
 const STALE_AFTER_MS = 30_000;
 const HEARTBEAT_MS = 5_000;
 
 export interface RegisteredRun {
-  readonly stateStore: StateStore;
+  readonly stateStore: Pick<StateStore, 'beginRun' | 'heartbeatRun' | 'endRun'>;
   /** What runs: one job runs once at a time. */
   readonly job: string;
   readonly identity: ProcessIdentity;
   readonly logger: Logger;
+  /** Between heartbeats; default 5,000. */
+  readonly heartbeatMs?: number | undefined;
 }
 
 /**
- * Keeps a row of the runs table while `work` runs: begun, alive, and how it ended.
- * @param work gets the run's id; what it resolves to says how the run ended
- * @throws StateError `STATE_RUN_ACTIVE` while another run of the same job is alive, and whatever `work` throws
+ * What a run does.
+ * @param lost aborts with a StateError `STATE_LEASE_LOST` where another run has taken over, as it may when this process
+ *   was suspended: the work is to stop at once
+ * @returns how the run ended
  */
-export async function withRegisteredRun<T>(
-  run: RegisteredRun,
-  work: (runId: string) => Promise<{ readonly succeeded: boolean; readonly exitMessage: string; readonly value: T }>,
-): Promise<T> {
-  const { stateStore, job, identity, logger } = run;
-  const runId = randomUUID();
+export type RunWork<T> = (
+  runId: string,
+  lost: AbortSignal,
+) => Promise<{ readonly succeeded: boolean; readonly exitMessage: string; readonly value: T }>;
+
+/**
+ * Keeps a row of the runs table while `work` runs: begun, alive, and how it ended.
+ * @throws StateError `STATE_RUN_ACTIVE` while another run of the same job is alive, `STATE_LEASE_LOST` where another has
+ *   taken over, and whatever `work` throws
+ */
+export async function withRegisteredRun<T>(run: RegisteredRun, work: RunWork<T>): Promise<T> {
+  const { stateStore, job, identity } = run;
+  const runId = `${PROCESS_TOKEN}-${randomUUID()}`;
   await stateStore.beginRun({
     runId,
     job,
     host: identity.host,
     pid: identity.pid,
     staleAfterMs: STALE_AFTER_MS,
-    isAlive: (other) => !isProcessGone(other.host, other.pid),
+    isAlive: isRunAlive,
   });
+  const lost = new AbortController();
   let beating = Promise.resolve();
   const heartbeat = setInterval(() => {
-    beating = beating
-      .then(() => stateStore.heartbeatRun(runId))
-      .catch((error: unknown) => logger.warn(describeError(error), 'the heartbeat of this run could not be stored'));
-  }, HEARTBEAT_MS);
+    beating = beating.then(() => beat(run, runId, lost));
+  }, run.heartbeatMs ?? HEARTBEAT_MS);
   try {
-    const { succeeded, exitMessage, value } = await work(runId);
+    const { succeeded, exitMessage, value } = await work(runId, lost.signal);
     await stateStore.endRun(runId, succeeded ? RUN_STATUS.succeeded : RUN_STATUS.failed, exitMessage);
     return value;
   } catch (error) {
-    const { code, message } = describeError(error);
-    await endFailed(run, runId, `${code}: ${message}`);
+    if (!isTakenOver(error) && !lost.signal.aborted) {
+      const { code, message } = describeError(error);
+      await endFailed(run, runId, `${code}: ${message}`);
+    }
     throw error;
   } finally {
     clearInterval(heartbeat);
@@ -55,11 +67,30 @@ export async function withRegisteredRun<T>(
   }
 }
 
+/** The id of a run begins with the token of its process. */
+function isRunAlive(other: RunRecord): boolean {
+  return !isProcessGone(other.host, other.pid, other.runId.slice(0, PROCESS_TOKEN.length));
+}
+
+async function beat(run: RegisteredRun, runId: string, lost: AbortController): Promise<void> {
+  if (lost.signal.aborted) return;
+  try {
+    await run.stateStore.heartbeatRun(runId);
+  } catch (error) {
+    if (isTakenOver(error)) lost.abort(error);
+    else run.logger.warn(errorFields(error), 'the heartbeat of this run could not be stored');
+  }
+}
+
+function isTakenOver(error: unknown): boolean {
+  return error instanceof StateError && error.code === 'STATE_LEASE_LOST';
+}
+
 /** The error that ended the run is the one to be told, not that its row could not be written after it. */
 async function endFailed(run: RegisteredRun, runId: string, exitMessage: string): Promise<void> {
   try {
     await run.stateStore.endRun(runId, RUN_STATUS.failed, exitMessage);
   } catch (error) {
-    run.logger.warn(describeError(error), 'the end of this run could not be stored');
+    run.logger.warn(errorFields(error), 'the end of this run could not be stored');
   }
 }
