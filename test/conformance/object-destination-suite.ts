@@ -1,46 +1,13 @@
 import { createHash } from 'node:crypto';
 import { crc32c } from '@node-rs/crc32';
-import type { ObjectDestination, WriteRequest } from '@object-transfer/core/ports/object-destination';
+import type { ObjectDestination } from '@object-transfer/core/ports/object-destination';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { copyingSuite } from './object-destination-copying.ts';
+import { never, writeRequest, type DestinationFixture } from './object-destination-fixture.ts';
 import { HOSTILE_KEYS } from './object-source-keys.ts';
-
-/** What is behind the destination's back. */
-interface KeptObject {
-  readonly bytes: Buffer;
-  readonly contentType: string | undefined;
-  readonly cacheControl: string | undefined;
-  readonly contentDisposition: string | undefined;
-  readonly contentLanguage: string | undefined;
-  readonly contentEncoding: string | undefined;
-  readonly storageClass: string | undefined;
-  readonly metadata: Readonly<Record<string, string>> | undefined;
-}
-
-export interface DestinationFixture {
-  readonly destination: ObjectDestination;
-  /** The same service, and a bucket that does not exist. */
-  readonly missing: ObjectDestination;
-  keptObject(name: string): Promise<KeptObject | undefined>;
-  close(): Promise<void>;
-}
-
-const never = new AbortController().signal;
 
 /** Names that GCS accepts: the source's hostile ones but for `..`, which it forbids. */
 const NAMES = HOSTILE_KEYS.filter((key) => key !== '..');
-
-function writeRequest(name: string, content: Buffer, more: Partial<WriteRequest> = {}): WriteRequest {
-  return {
-    name,
-    content: [content],
-    sizeBytes: content.length,
-    properties: { metadata: {} },
-    crc32c: crc32c(content),
-    ifGenerationMatch: '0',
-    signal: never,
-    ...more,
-  };
-}
 
 function md5(content: Buffer): string {
   return createHash('md5').update(content).digest('hex');
@@ -59,6 +26,8 @@ export function objectDestinationSuite(open: () => Promise<DestinationFixture>):
     destination = fixture.destination;
   });
   afterAll(() => fixture.close());
+
+  copyingSuite(() => fixture);
 
   async function list(prefix: string, more: { delimiter?: '/'; startOffset?: string; endOffset?: string } = {}) {
     const names: string[] = [];
@@ -162,51 +131,59 @@ export function objectDestinationSuite(open: () => Promise<DestinationFixture>):
     );
   });
 
-  test('composes parts in order, with the properties of the whole', async () => {
-    const contents = ['one ', 'two ', 'three'].map((text) => Buffer.from(text));
-    const parts = await Promise.all(contents.map((part, i) => destination.write(writeRequest(`parts/${i}`, part))));
-    const whole = Buffer.concat(contents);
-    const composed = await destination.compose({
-      name: 'composed/é +%',
-      parts,
-      properties: { contentType: 'text/plain', metadata: { 'x-goog-source-etag': 'e-3' } },
-      storageClass: 'STANDARD',
-      ifGenerationMatch: '0',
-      signal: never,
+  test('gives the storage class of the bucket to an object that names none', async () => {
+    await destination.write(writeRequest('class of the bucket', Buffer.from('x')));
+    expect(await fixture.keptObject('class of the bucket')).toMatchObject({
+      storageClass: fixture.defaultStorageClass,
     });
-    expect(composed).toMatchObject({ crc32c: crc32c(whole), md5: undefined, sourceEtag: 'e-3' });
-    const kept = await fixture.keptObject('composed/é +%');
-    expect(kept).toMatchObject({ bytes: whole, contentType: 'text/plain' });
   });
 
-  test('does not compose from a part that has been replaced', async () => {
-    const part = await destination.write(writeRequest('part', Buffer.from('old')));
-    await destination.write(writeRequest('part', Buffer.from('new'), { ifGenerationMatch: part.generation }));
-    const request = { name: 'whole', parts: [part], properties: { metadata: {} }, ifGenerationMatch: '0' };
-    await expect(destination.compose({ ...request, signal: never })).rejects.toMatchObject({ retryable: false });
-    expect(await destination.stat('whole', never)).toBeUndefined();
-  });
-
-  test('records the source ETag beside what is there, unless the object has been replaced', async () => {
-    const properties = { contentType: 'text/plain', metadata: { owner: 'someone' } };
-    const written = await destination.write(writeRequest('proven', Buffer.from('x'), { properties }));
-    await destination.recordSourceEtag('proven', 'etag-9', written.generation, never);
+  test('updates the properties given beside what is there, unless the object has been replaced', async () => {
+    const before = { contentType: 'text/plain', contentLanguage: 'de', metadata: { owner: 'someone', city: 'Bern' } };
+    const content = Buffer.from('x');
+    const written = await destination.write(
+      writeRequest('proven', content, { properties: before, storageClass: 'COLDLINE' }),
+    );
+    const properties = {
+      contentType: 'text/html',
+      cacheControl: 'max-age=5',
+      contentDisposition: 'inline',
+      contentEncoding: 'gzip',
+      metadata: { 'x-goog-source-etag': 'etag-9', city: 'Zürich' },
+    };
+    await destination.updateProperties('proven', written.generation, properties, never);
     expect(await destination.stat('proven', never)).toEqual({ ...written, sourceEtag: 'etag-9' });
-    expect(await fixture.keptObject('proven')).toMatchObject({
-      contentType: 'text/plain',
-      metadata: { owner: 'someone', 'x-goog-source-etag': 'etag-9' },
-    });
-    await expect(destination.recordSourceEtag('proven', 'etag-10', '1', never)).rejects.toMatchObject({
-      code: 'DESTINATION_PRECONDITION_FAILED',
-    });
+    const expected = {
+      ...properties,
+      bytes: content,
+      contentLanguage: 'de',
+      storageClass: 'COLDLINE',
+      metadata: { owner: 'someone', 'x-goog-source-etag': 'etag-9', city: 'Zürich' },
+    };
+    expect(await fixture.keptObject('proven')).toEqual(expected);
+
+    await expect(
+      destination.updateProperties('proven', '1', { contentType: 'no/no', metadata: { no: 'no' } }, never),
+    ).rejects.toMatchObject({ code: 'DESTINATION_PRECONDITION_FAILED' });
+    await destination.updateProperties('proven', written.generation, { metadata: {} }, never);
+    expect(await fixture.keptObject('proven')).toEqual(expected);
+    await expect(
+      destination.updateProperties('proven', written.generation, { metadata: { long: 'x'.repeat(8189) } }, never),
+    ).rejects.toMatchObject({ code: 'DESTINATION_METADATA_TOO_LARGE' });
   });
 
-  test('deletes what is there, and is content where nothing is', async () => {
-    const written = await destination.write(writeRequest('doomed', Buffer.from('x')));
-    await expect(destination.delete('doomed', '1', never)).rejects.toMatchObject({
-      code: 'DESTINATION_PRECONDITION_FAILED',
-    });
-    await destination.delete('doomed', written.generation, never);
+  test('deletes the generation named or what is live, and is content where neither is', async () => {
+    const old = await destination.write(writeRequest('doomed', Buffer.from('old')));
+    const live = await destination.write(
+      writeRequest('doomed', Buffer.from('new'), { ifGenerationMatch: old.generation }),
+    );
+    await destination.delete('doomed', old.generation, never);
+    expect(await destination.stat('doomed', never)).toEqual(live);
+    await destination.delete('doomed', live.generation, never);
+    expect(await destination.stat('doomed', never)).toBeUndefined();
+    await destination.delete('doomed', live.generation, never);
+    await destination.delete('doomed', undefined, never);
+    await destination.write(writeRequest('doomed', Buffer.from('again')));
     await destination.delete('doomed', undefined, never);
     expect(await destination.stat('doomed', never)).toBeUndefined();
   });
@@ -236,6 +213,16 @@ export function objectDestinationSuite(open: () => Promise<DestinationFixture>):
     await expect(fixture.missing.stat('x', never)).rejects.toMatchObject(missing);
     await expect(fixture.missing.write(writeRequest('x', Buffer.from('x')))).rejects.toMatchObject(missing);
     await expect(fixture.missing.delete('x', undefined, never)).rejects.toMatchObject(missing);
+    await expect(fixture.missing.delete('x', '1', never)).rejects.toMatchObject(missing);
+    const part = { name: 'x', generation: '1' };
+    const properties = { metadata: {} };
+    await expect(
+      fixture.missing.compose({ name: 'y', parts: [part], storageClass: 'STANDARD', signal: never }),
+    ).rejects.toMatchObject(missing);
+    await expect(
+      fixture.missing.rewrite({ source: part, name: 'y', properties, ifGenerationMatch: '0', signal: never }),
+    ).rejects.toMatchObject(missing);
+    await expect(fixture.missing.updateProperties('x', '1', properties, never)).rejects.toMatchObject(missing);
   });
 
   test('ends with the reason of the abort', async () => {

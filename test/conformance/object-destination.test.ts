@@ -5,14 +5,22 @@ import { objectDestinationSuite } from './object-destination-suite.ts';
 
 const BUCKET = 'destination-bucket';
 
-describe('GCS', () => {
+/** As if each call of a rewrite that moves bytes came 30,000 bytes far. */
+const REWRITE_CALL_BYTES = 30_000;
+
+describe.each(['STANDARD', 'NEARLINE'])('GCS, a bucket of class %s', (defaultStorageClass) => {
   objectDestinationSuite(async () => {
-    const server = await startGcsServer({ buckets: [BUCKET] });
+    const server = await startGcsServer({
+      buckets: [BUCKET],
+      defaultStorageClass,
+      maxBytesRewrittenPerCall: REWRITE_CALL_BYTES,
+    });
     const destination = createGcsObjectDestination({ bucket: BUCKET, emulatorHost: server.url });
     const missing = createGcsObjectDestination({ bucket: 'no-such-bucket', emulatorHost: server.url });
     return {
       destination,
       missing,
+      defaultStorageClass,
       async keptObject(name) {
         const object = await server.objects.object(BUCKET, name);
         if (object === undefined) return undefined;

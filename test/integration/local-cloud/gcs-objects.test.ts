@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
+import { send } from './gcs-requests.ts';
 
 const BUCKET = 'rehearsal';
 const stops: (() => Promise<unknown>)[] = [];
@@ -22,27 +23,6 @@ async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'gcs-'));
   stops.push(() => rm(directory, { recursive: true }));
   return directory;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: Record<string, unknown>;
-}
-
-async function send(
-  server: GcsServer,
-  method: string,
-  path: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  const response = await fetch(`${server.url}/storage/v1/b/${path}`, {
-    method,
-    headers,
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
 }
 
 /** Both ways of keeping objects must behave alike. */
@@ -92,68 +72,14 @@ describe.each(['in memory', 'in a directory'])('objects kept %s', (where) => {
     });
   });
 
-  it('are composed of up to 32 parts, which may be deleted afterwards', async () => {
+  it('are deleted by their generation', async () => {
     const server = await open();
-    const names = Array.from({ length: 32 }, (_, index) => `part-${index}`);
-    for (const name of names) server.objects.put(BUCKET, name, `${name};`.repeat(1_000));
-    const expected = names.map((name) => `${name};`.repeat(1_000)).join('');
-    const whole = server.objects.put(BUCKET, 'reference', expected);
-    const compose = (sourceObjects: unknown, query = '') =>
-      send(server, 'POST', `${BUCKET}/o/whole/compose${query}`, {
-        sourceObjects,
-        destination: { contentType: 'a/b', metadata: { k: 'v' } },
-      });
-    const composed = await compose(
-      names.map((name) => ({ name })),
-      '?ifGenerationMatch=0',
-    );
-    expect(composed.body).toMatchObject({
-      crc32c: whole.crc32c,
-      size: whole.size,
-      componentCount: 32,
-      contentType: 'a/b',
-      metadata: { k: 'v' },
-    });
-    expect(composed.body).not.toHaveProperty('md5Hash');
-    for (const name of names) expect((await send(server, 'DELETE', `${BUCKET}/o/${name}`)).status).toBe(204);
-    expect((await server.objects.object(BUCKET, 'whole'))?.bytes.toString()).toBe(expected);
-
-    const { generation } = server.objects.put(BUCKET, 'p', 'x');
-    const twice = await compose([
-      { name: 'whole' },
-      { name: 'p', objectPreconditions: { ifGenerationMatch: generation } },
-    ]);
-    expect(twice.body).toMatchObject({ componentCount: 33 });
-    expect((await compose([{ name: 'p', objectPreconditions: { ifGenerationMatch: '1' } }])).status).toBe(412);
-    expect((await compose([{ name: 'p', generation: '1' }])).status).toBe(404);
-    expect((await compose([{ name: 'missing' }])).status).toBe(404);
-    expect((await compose(Array.from({ length: 33 }, () => ({ name: 'p' })))).status).toBe(400);
-    expect((await compose([])).status).toBe(400);
-    expect((await compose([{ name: 'p' }], '?ifGenerationMatch=0')).status).toBe(412);
-  });
-
-  it('are copied with their settings, or with new ones', async () => {
-    const server = await open();
-    const source = server.objects.put(BUCKET, 'a/b', 'bytes', { contentType: 'a/b', metadata: { k: 'v' } });
-    const rewritten = await send(server, 'POST', `${BUCKET}/o/a%2Fb/rewriteTo/b/${BUCKET}/o/c%2Fd`);
-    expect(rewritten.body).toMatchObject({
-      done: true,
-      objectSize: '5',
-      resource: {
-        name: 'c/d',
-        contentType: 'a/b',
-        metadata: { k: 'v' },
-        md5Hash: source.md5Hash,
-        crc32c: source.crc32c,
-      },
-    });
-    const copied = await send(server, 'POST', `${BUCKET}/o/a%2Fb/copyTo/b/${BUCKET}/o/e`, { contentLanguage: 'de' });
-    expect(copied.body).toMatchObject({ name: 'e', contentType: 'a/b', contentLanguage: 'de' });
-    expect(copied.body).not.toHaveProperty('metadata');
-    const stale = await send(server, 'POST', `${BUCKET}/o/a%2Fb/rewriteTo/b/${BUCKET}/o/f?ifSourceGenerationMatch=1`);
-    expect(stale.status).toBe(412);
-    server.objects.remove(BUCKET, 'a/b');
-    expect((await server.objects.object(BUCKET, 'c/d'))?.bytes.toString()).toBe('bytes');
+    const { generation } = server.objects.put(BUCKET, 'x', 'old');
+    const live = server.objects.put(BUCKET, 'x', 'new');
+    expect((await send(server, 'DELETE', `${BUCKET}/o/x?generation=${generation}`)).status).toBe(404);
+    expect((await send(server, 'GET', `${BUCKET}/o/x`)).body).toMatchObject({ generation: live.generation });
+    expect((await send(server, 'DELETE', `${BUCKET}/o/x?generation=${live.generation}`)).status).toBe(204);
+    expect((await send(server, 'GET', `${BUCKET}/o/x`)).status).toBe(404);
   });
 
   it('are downloaded whole, in part, and with their headers', async () => {
@@ -238,8 +164,13 @@ describe('a bucket', () => {
       200, 409, 400,
     ]);
     expect(server.objects.put('made', 'x', 'x').storageClass).toBe('NEARLINE');
+    expect((await send(server, 'PATCH', 'made', { storageClass: 'WARM' })).status).toBe(400);
+    expect((await send(server, 'PATCH', 'made', { storageClass: 'ARCHIVE' })).body).toMatchObject({
+      storageClass: 'ARCHIVE',
+    });
+    expect(server.objects.put('made', 'x', 'x').storageClass).toBe('ARCHIVE');
     expect((await send(server, 'PATCH', 'made', { labels: { a: 'b' } })).body).toMatchObject({
-      metageneration: '2',
+      metageneration: '3',
       labels: { a: 'b' },
     });
     expect((await send(server, 'DELETE', 'made')).status).toBe(409);

@@ -1,4 +1,5 @@
-import type { ObjectDestination, WriteRequest } from '@object-transfer/core/ports/object-destination';
+import { getEventListeners } from 'node:events';
+import type { ObjectDestination, RewriteRequest, WriteRequest } from '@object-transfer/core/ports/object-destination';
 import { createGcsObjectDestination } from '@object-transfer/core/storage/gcs-object-destination';
 import type { GcsTokenSource } from '@object-transfer/core/storage/gcs-token-source';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,6 +12,10 @@ const OBJECT = answer(
   {},
   '{"name":"n","size":"1","generation":"5","crc32c":"AAAAAQ==","md5Hash":"AAECAwQFBgcICQoLDA0ODw=="}',
 );
+
+function json(body: unknown): Step {
+  return answer(200, {}, JSON.stringify(body));
+}
 
 let server: Awaited<ReturnType<typeof startScriptedServer>>;
 let destination: ObjectDestination;
@@ -143,6 +148,86 @@ describe('the check of the bucket', () => {
   });
 });
 
+describe('a rewrite', () => {
+  const source = { name: 'parts/1 +', generation: '77' };
+  const resource = { name: 'n', size: '1', generation: '5', crc32c: 'AAAAAQ==' };
+  const rewrite = (more: Partial<RewriteRequest> = {}) =>
+    destination.rewrite({
+      source,
+      name: 'n/é',
+      properties: { contentType: 'text/plain', metadata: { owner: 'é' } },
+      storageClass: 'COLDLINE',
+      ifGenerationMatch: '0',
+      signal: never,
+      ...more,
+    });
+  const unfinished = (rewriteToken?: string) => json({ done: false, rewriteToken });
+  const finished = json({ done: true, resource });
+
+  test('goes on by the tokens that GCS gives until it is done, with the same request', async () => {
+    server.script(unfinished('first/token'), unfinished('second'), finished);
+    expect(await rewrite()).toMatchObject({ name: 'n', sizeBytes: 1, generation: '5', crc32c: 1 });
+    const urls = server.requests.map((request) => new URL(request.target, server.url));
+    expect(urls.map((url) => url.searchParams.get('rewriteToken'))).toEqual([null, 'first/token', 'second']);
+    for (const [index, url] of urls.entries()) {
+      expect(url.pathname).toBe('/storage/v1/b/b/o/parts%2F1%20%2B/rewriteTo/b/b/o/n%2F%C3%A9');
+      expect(Object.fromEntries(url.searchParams)).toMatchObject({
+        ifGenerationMatch: '0',
+        sourceGeneration: '77',
+        ifSourceGenerationMatch: '77',
+      });
+      expect(server.requests[index]?.method).toBe('POST');
+      expect(JSON.parse(server.requests[index]?.body ?? '')).toEqual({
+        name: 'n/é',
+        contentType: 'text/plain',
+        metadata: { owner: 'é' },
+        storageClass: 'COLDLINE',
+      });
+    }
+  });
+
+  const unreadable: readonly (readonly [string, Step])[] = [
+    ['nothing', json({})],
+    ['that it is not done, without a token', unfinished()],
+    ['that it is done, without an object', json({ done: true })],
+    ['no JSON', answer(200, {}, '<html>')],
+  ];
+  test.each(unreadable)('fails where GCS answers %s', async (_, step) => {
+    server.script(unfinished('token'), step);
+    await expect(rewrite()).rejects.toMatchObject({ code: 'DESTINATION_UNAVAILABLE', op: 'objects.rewrite' });
+    expect(server.requests).toHaveLength(2);
+  });
+
+  test('names the permissions that it needs', async () => {
+    server.script(gcsError(403, 'forbidden'));
+    await expect(rewrite()).rejects.toThrow(/storage\.objects\.get and storage\.objects\.create/);
+  });
+
+  test('stops between two calls when it is aborted', async () => {
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    let calls = 0;
+    server.script((response, request) => {
+      if (++calls === 3) stop.abort(reason);
+      unfinished(`token-${calls}`)(response, request);
+    });
+    await expect(rewrite({ signal: stop.signal })).rejects.toBe(reason);
+    expect(calls).toBe(3);
+  });
+});
+
+test('one generation is deleted', async () => {
+  server.script(answer(204), gcsError(404, 'notFound', 'No such object: b/n'));
+  await destination.delete('n', '7', never);
+  await destination.delete('n', '7', never);
+  await destination.delete('n', undefined, never);
+  expect(server.requests.map(({ method, target }) => `${method} ${target}`)).toEqual([
+    'DELETE /storage/v1/b/b/o/n?generation=7',
+    'DELETE /storage/v1/b/b/o/n?generation=7',
+    'DELETE /storage/v1/b/b/o/n',
+  ]);
+});
+
 function countingTokens(): GcsTokenSource & { readonly discarded: string[] } {
   const discarded: string[] = [];
   return {
@@ -175,6 +260,29 @@ describe('tokens', () => {
     expect(error).toMatchObject({ code: 'DESTINATION_FORBIDDEN', httpStatus: 401 });
     expect(JSON.stringify(error) + String(error)).not.toContain('token-');
     expect(server.requests).toHaveLength(2);
+    await own.close();
+  });
+
+  test.each([
+    ['the first', 0],
+    ['another', 1],
+  ])('that never come do not outlive the abort: %s', async (_, granted) => {
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    let asked = 0;
+    const stalled: GcsTokenSource = {
+      token() {
+        if (asked++ < granted) return Promise.resolve('token');
+        queueMicrotask(() => stop.abort(reason));
+        return Promise.withResolvers<string>().promise;
+      },
+      discard: () => undefined,
+    };
+    const own = createGcsObjectDestination({ bucket: 'b', emulatorHost: server.url, pool: POOL, tokens: stalled });
+    server.script(gcsError(401, 'authError'));
+    await expect(own.write(writeRequest({ signal: stop.signal }))).rejects.toBe(reason);
+    expect(server.requests).toHaveLength(granted);
+    expect(getEventListeners(stop.signal, 'abort')).toEqual([]);
     await own.close();
   });
 });

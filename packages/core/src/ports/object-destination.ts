@@ -44,10 +44,21 @@ export interface ComposePart {
 
 export interface ComposeRequest {
   readonly name: string;
-  /** 1 to {@link MAX_COMPOSE_PARTS} parts, in order. */
+  /** 1 to {@link MAX_COMPOSE_PARTS} parts, in order; all of the storage class below. */
   readonly parts: readonly ComposePart[];
+  /** GCS composes objects of one class into an object of the same class only. */
+  readonly storageClass: string;
+  readonly signal: AbortSignal;
+}
+
+export interface RewriteRequest {
+  readonly source: ComposePart;
+  readonly name: string;
+  /** Takes the place of everything that the source has. */
   readonly properties: ObjectProperties;
+  /** `undefined`: the bucket's default. */
   readonly storageClass?: string | undefined;
+  /** `0`: the name must be free. Decimal otherwise. `undefined`: overwrite whatever is there. */
   readonly ifGenerationMatch: string | undefined;
   readonly signal: AbortSignal;
 }
@@ -62,14 +73,20 @@ export interface ObjectDestination {
   stat(name: string, signal: AbortSignal): Promise<DestinationObject | undefined>;
   /** One request: the object is there whole and checked, or not at all. */
   write(request: WriteRequest): Promise<DestinationObject>;
+  /** Composes a temporary object; what is under the name is overwritten. */
   compose(request: ComposeRequest): Promise<DestinationObject>;
+  /** Copies an object within the bucket, content unchanged, as many requests as GCS makes of it. */
+  rewrite(request: RewriteRequest): Promise<DestinationObject>;
   /**
-   * Adds the source's ETag to the custom metadata of an object whose content was found equal, so that later comparisons
-   * can prove it without reading it; everything else stays, the generation too.
+   * Sets properties and metadata of an object whose content was found equal; entries that are not named stay, and so
+   * does the generation.
    * @throws DestinationError `DESTINATION_PRECONDITION_FAILED` where the object has another generation by now
    */
-  recordSourceEtag(name: string, sourceEtag: string, generation: string, signal: AbortSignal): Promise<void>;
-  /** Deleting what is not there is no error. @throws DestinationError `DESTINATION_PRECONDITION_FAILED` */
-  delete(name: string, ifGenerationMatch: string | undefined, signal: AbortSignal): Promise<void>;
+  updateProperties(name: string, generation: string, properties: ObjectProperties, signal: AbortSignal): Promise<void>;
+  /**
+   * Deletes one generation for good, in a bucket with versions too; without a generation, what is live.
+   * Deleting what is not there is no error.
+   */
+  delete(name: string, generation: string | undefined, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }

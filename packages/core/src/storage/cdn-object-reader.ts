@@ -78,7 +78,7 @@ export function createCdnObjectReader(settings: CdnReaderSettings): ObjectReader
   return {
     async read(read) {
       const rawPath = cdnPath(settings.urlHostPre, read.key, replacements);
-      const proof = await prove.first(rawPath);
+      const proof = await prove.first(rawPath, read.signal);
       try {
         return await get(read, rawPath, proof);
       } catch (error) {
@@ -93,7 +93,7 @@ export function createCdnObjectReader(settings: CdnReaderSettings): ObjectReader
 }
 
 interface ProofSource {
-  first(rawPath: string): Promise<Proof>;
+  first(rawPath: string, signal: AbortSignal): Promise<Proof>;
   /** What to try once instead of a refused proof, where that can help. */
   afterRejection(rejected: Proof): Proof | undefined;
 }
@@ -112,9 +112,9 @@ function createProof(settings: CdnReaderSettings, url: SplitUrl): ProofSource {
       const { endpoint } = signing;
       const sign = createSigV4Signer(endpoint.region, signing.credentials);
       return {
-        first: async (rawPath) => ({
+        first: async (rawPath, signal) => ({
           query: '',
-          headers: await sign({ method: 'GET', host: endpoint.host, rawPath: endpoint.basePath + rawPath }),
+          headers: await sign({ method: 'GET', host: endpoint.host, rawPath: endpoint.basePath + rawPath, signal }),
         }),
         afterRejection: () => undefined,
       };

@@ -98,6 +98,15 @@ function parseErrorBody(body: string): GcsErrorBody {
   }
 }
 
+/** An answer that is cut off or not what was asked for says nothing about whether the request was carried out. */
+export function gcsUnreadableAnswer({ op, destination }: GcsOperation, cause: unknown): DestinationError {
+  return new DestinationError('DESTINATION_UNAVAILABLE', `${op} ${destination}: unreadable answer: ${String(cause)}`, {
+    op,
+    destination,
+    cause,
+  });
+}
+
 /** True where a 404 means the bucket and not the object. */
 export function saysBucketIsMissing(error: DestinationError): boolean {
   return error.code === 'DESTINATION_NOT_FOUND' && /bucket does not exist/i.test(error.message);

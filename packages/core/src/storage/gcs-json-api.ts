@@ -1,17 +1,23 @@
 import { Readable } from 'node:stream';
 import type { Pool } from 'undici';
 import { DestinationError } from '../domain/errors.ts';
+import { unlessAborted } from '../runtime/unless-aborted.ts';
 import { gcsConnectionError, gcsStatusError, type GcsOperation } from './gcs-failure.ts';
 import type { GcsTokenSource } from './gcs-token-source.ts';
 import { readBoundedBody } from './response-body.ts';
+
+/** May be sent more than once. */
+export interface GcsRequestBody {
+  readonly contentType: string;
+  readonly sizeBytes: number;
+  readonly pieces: Buffer | readonly Uint8Array[];
+}
 
 interface GcsRequest {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** With its query, percent-encoded. */
   readonly path: string;
-  readonly body?:
-    | { readonly contentType: string; readonly sizeBytes: number; readonly pieces: Buffer | readonly Uint8Array[] }
-    | undefined;
+  readonly body?: GcsRequestBody | undefined;
   readonly operation: GcsOperation;
   readonly signal: AbortSignal;
 }
@@ -30,15 +36,24 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 export function createGcsJsonApi(pool: Pool, tokens: GcsTokenSource | undefined): GcsJsonApi {
   return {
     async send(request) {
-      const token = await tokens?.token();
+      if (tokens === undefined) return textOf(request, await exchange(pool, request, undefined));
+      const { signal } = request;
+      signal.throwIfAborted();
+      const token = await unlessAborted(tokens.token(), signal);
       const answer = await exchange(pool, request, token);
-      if (answer.status !== 401 || tokens === undefined || token === undefined) return textOf(request, answer);
+      if (answer.status !== 401) return textOf(request, answer);
       // A token may be revoked before its time: one try with another.
       tokens.discard(token);
-      return textOf(request, await exchange(pool, request, await tokens.token()));
+      return textOf(request, await exchange(pool, request, await unlessAborted(tokens.token(), signal)));
     },
     close: () => pool.destroy(),
   };
+}
+
+/** Fields that are `undefined` are left out. */
+export function jsonBody(value: unknown): GcsRequestBody {
+  const pieces = Buffer.from(JSON.stringify(value));
+  return { contentType: 'application/json; charset=UTF-8', sizeBytes: pieces.length, pieces };
 }
 
 interface Answer {

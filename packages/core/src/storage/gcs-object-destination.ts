@@ -1,25 +1,28 @@
-import { SOURCE_ETAG_METADATA, type DestinationObject } from '../domain/destination-object.ts';
+import type { DestinationObject } from '../domain/destination-object.ts';
 import { ConfigurationError, DestinationError } from '../domain/errors.ts';
+import type { ObjectProperties } from '../domain/source-object.ts';
 import {
   MAX_COMPOSE_PARTS,
   type ComposeRequest,
   type ObjectDestination,
+  type RewriteRequest,
   type WriteRequest,
 } from '../ports/object-destination.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from '../runtime/retry.ts';
 import { resolveGcsEndpoint } from './gcs-endpoint.ts';
 import { saysBucketIsMissing, type GcsOperation } from './gcs-failure.ts';
-import { createGcsJsonApi, type GcsJsonApi } from './gcs-json-api.ts';
+import { createGcsJsonApi, jsonBody, type GcsJsonApi } from './gcs-json-api.ts';
 import { multipartBody } from './gcs-multipart-body.ts';
 import {
   checkMetadataSize,
   encodeCrc32c,
   encodeMd5,
   OBJECT_FIELDS,
-  toDestinationObject,
+  parseGcsObject,
   toGcsProperties,
 } from './gcs-object-fields.ts';
 import { listGcsObjects } from './gcs-object-listing.ts';
+import { rewriteGcsObject } from './gcs-object-rewrite.ts';
 import { createGcsTokenSource, type GcsTokenSource } from './gcs-token-source.ts';
 import { createHttpPool, DEFAULT_HTTP_POOL_SETTINGS, type HttpPoolSettings } from './http-pool.ts';
 import { encodeStrictly, queryString } from './query-string.ts';
@@ -105,7 +108,7 @@ class GcsObjectDestination implements ObjectDestination {
     const operation = this.#operation('objects.get', name, 'storage.objects.get');
     const path = `${this.#objectPath(name)}?${queryString({ fields: OBJECT_FIELDS })}`;
     try {
-      return parseObject(await this.#api.send({ method: 'GET', path, operation, signal }), operation);
+      return parseGcsObject(await this.#api.send({ method: 'GET', path, operation, signal }), operation);
     } catch (error) {
       if (isMissingObject(error)) return undefined;
       throw error;
@@ -125,36 +128,54 @@ class GcsObjectDestination implements ObjectDestination {
     };
     const path = `${this.#uploadPath}?${queryString({ uploadType: 'multipart', ifGenerationMatch, fields: OBJECT_FIELDS })}`;
     const body = multipartBody(metadata, content, sizeBytes);
-    return parseObject(await this.#api.send({ method: 'POST', path, body, operation, signal }), operation);
+    return parseGcsObject(await this.#api.send({ method: 'POST', path, body, operation, signal }), operation);
   }
 
   /** @see https://cloud.google.com/storage/docs/json_api/v1/objects/compose */
   async compose(request: ComposeRequest): Promise<DestinationObject> {
-    const { name, parts, properties, storageClass, ifGenerationMatch, signal } = request;
+    const { name, parts, storageClass, signal } = request;
     if (parts.length === 0 || parts.length > MAX_COMPOSE_PARTS) {
       throw new RangeError(`compose takes 1 to ${MAX_COMPOSE_PARTS} parts, not ${parts.length}`);
     }
     const operation = this.#operation('objects.compose', name, WRITE_PERMISSION);
-    checkMetadataSize(operation.op, operation.destination, properties.metadata);
-    const path = `${this.#objectPath(name)}/compose?${queryString({ ifGenerationMatch, fields: OBJECT_FIELDS })}`;
+    const path = `${this.#objectPath(name)}/compose?${queryString({ fields: OBJECT_FIELDS })}`;
     const body = jsonBody({
       sourceObjects: parts.map((part) => ({ name: part.name, generation: part.generation })),
-      destination: toGcsProperties(properties, storageClass),
+      // Left out, it would be the bucket's default, which the parts need not have.
+      destination: { storageClass },
     });
-    return parseObject(await this.#api.send({ method: 'POST', path, body, operation, signal }), operation);
+    return parseGcsObject(await this.#api.send({ method: 'POST', path, body, operation, signal }), operation);
   }
 
-  /** @see https://cloud.google.com/storage/docs/json_api/v1/objects/patch */
-  async recordSourceEtag(name: string, sourceEtag: string, generation: string, signal: AbortSignal): Promise<void> {
+  rewrite(request: RewriteRequest): Promise<DestinationObject> {
+    const { source, name } = request;
+    const permission = `storage.objects.get and ${WRITE_PERMISSION}`;
+    const operation = this.#operation('objects.rewrite', name, permission);
+    const path = `${this.#objectPath(source.name)}/rewriteTo/b/${encodeStrictly(this.#bucket)}/o/${encodeStrictly(name)}`;
+    return rewriteGcsObject({ api: this.#api, path, operation }, request);
+  }
+
+  /**
+   * A patch: metadata entries that it does not name stay.
+   * @see https://cloud.google.com/storage/docs/json_api/v1/objects/patch
+   */
+  async updateProperties(
+    name: string,
+    generation: string,
+    properties: ObjectProperties,
+    signal: AbortSignal,
+  ): Promise<void> {
     const operation = this.#operation('objects.patch', name, 'storage.objects.update');
+    checkMetadataSize(operation.op, operation.destination, properties.metadata);
     const path = `${this.#objectPath(name)}?${queryString({ ifGenerationMatch: generation, fields: 'name' })}`;
-    const body = jsonBody({ metadata: { [SOURCE_ETAG_METADATA]: sourceEtag } });
+    const body = jsonBody(toGcsProperties(properties, undefined));
     await this.#api.send({ method: 'PATCH', path, body, operation, signal });
   }
 
-  async delete(name: string, ifGenerationMatch: string | undefined, signal: AbortSignal): Promise<void> {
+  /** @see https://cloud.google.com/storage/docs/json_api/v1/objects/delete */
+  async delete(name: string, generation: string | undefined, signal: AbortSignal): Promise<void> {
     const operation = this.#operation('objects.delete', name, 'storage.objects.delete');
-    const query = queryString({ ifGenerationMatch });
+    const query = queryString({ generation });
     const path = query === '' ? this.#objectPath(name) : `${this.#objectPath(name)}?${query}`;
     try {
       await this.#api.send({ method: 'DELETE', path, operation, signal });
@@ -178,24 +199,6 @@ class GcsObjectDestination implements ObjectDestination {
 }
 
 const WRITE_PERMISSION = 'storage.objects.create (and storage.objects.delete to overwrite)';
-
-function jsonBody(value: unknown): { contentType: string; sizeBytes: number; pieces: Buffer } {
-  const pieces = Buffer.from(JSON.stringify(value));
-  return { contentType: 'application/json; charset=UTF-8', sizeBytes: pieces.length, pieces };
-}
-
-/** An answer that is cut off or no object says nothing about whether the request was carried out. */
-function parseObject(body: string, { op, destination }: GcsOperation): DestinationObject {
-  try {
-    return toDestinationObject(JSON.parse(body));
-  } catch (error) {
-    throw new DestinationError('DESTINATION_UNAVAILABLE', `${op} ${destination}: unreadable answer: ${String(error)}`, {
-      op,
-      destination,
-      cause: error,
-    });
-  }
-}
 
 function isMissingObject(error: unknown): boolean {
   return error instanceof DestinationError && error.code === 'DESTINATION_NOT_FOUND' && !saysBucketIsMissing(error);

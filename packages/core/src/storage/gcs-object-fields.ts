@@ -1,6 +1,7 @@
 import { SOURCE_ETAG_METADATA, type DestinationObject } from '../domain/destination-object.ts';
 import { DestinationError } from '../domain/errors.ts';
 import type { ObjectProperties } from '../domain/source-object.ts';
+import { gcsUnreadableAnswer, type GcsOperation } from './gcs-failure.ts';
 
 /**
  * The one place that maps GCS's object resource to and from the tool's own types: base64 to numbers and hexadecimal,
@@ -10,6 +11,9 @@ import type { ObjectProperties } from '../domain/source-object.ts';
 
 /** What is asked of every object that GCS reports. */
 export const OBJECT_FIELDS = `name,size,generation,crc32c,md5Hash,metadata/${SOURCE_ETAG_METADATA}`;
+
+/** What GCS stores where a client names no type. */
+export const DEFAULT_CONTENT_TYPE = 'application/octet-stream';
 
 /** GCS's limit for custom metadata, names and values together. */
 const MAX_METADATA_BYTES = 8192;
@@ -47,6 +51,18 @@ export function toDestinationObject(resource: unknown): DestinationObject {
     md5: typeof md5Hash === 'string' ? Buffer.from(md5Hash, 'base64').toString('hex') : undefined,
     sourceEtag: typeof sourceEtag === 'string' ? sourceEtag : undefined,
   };
+}
+
+/**
+ * Reads the answer to a request about one object.
+ * @throws DestinationError `DESTINATION_UNAVAILABLE`
+ */
+export function parseGcsObject(body: string, operation: GcsOperation): DestinationObject {
+  try {
+    return toDestinationObject(JSON.parse(body));
+  } catch (error) {
+    throw gcsUnreadableAnswer(operation, error);
+  }
 }
 
 /** Fields that are absent at the source stay absent: `JSON.stringify` leaves out what is `undefined`. */

@@ -13,10 +13,14 @@ export interface S3ConnectionSettings extends S3EndpointSettings {
 export interface S3Connection {
   readonly endpoint: S3Endpoint;
   readonly pool: Pool;
-  /** Headers that prove who asks; none for an anonymous connection. */
+  /**
+   * Headers that prove who asks; none for an anonymous connection.
+   * @throws the reason of `signal` when it aborts while credentials are waited for
+   */
   authorize(
     method: 'GET' | 'HEAD',
     rawPath: string,
+    signal: AbortSignal,
     query?: Readonly<Record<string, string>>,
   ): Promise<Record<string, string>>;
   /** Breaks off what is under way. */
@@ -32,8 +36,8 @@ export function createS3Connection(settings: S3ConnectionSettings): S3Connection
   return {
     endpoint,
     pool,
-    authorize: async (method, rawPath, query) =>
-      signer === undefined ? {} : signer({ method, host: endpoint.host, rawPath, query: query ?? {} }),
+    authorize: async (method, rawPath, signal, query) =>
+      signer === undefined ? {} : signer({ method, host: endpoint.host, rawPath, query: query ?? {}, signal }),
     close: () => pool.destroy(),
   };
 }

@@ -74,7 +74,7 @@ async function sendList(
   if (list.delimiter !== undefined) query['delimiter'] = list.delimiter;
   if (cursor !== undefined) query['continuation-token'] = cursor.continuationToken;
   const rawPath = connection.endpoint.basePath === '' ? '/' : connection.endpoint.basePath;
-  const headers = await connection.authorize('GET', rawPath, query);
+  const headers = await connection.authorize('GET', rawPath, signal, query);
   const page = await exchange(connection, `${rawPath}?${queryString(query)}`, headers, request, signal);
   if (page.status !== 200) throw listRefusal(connection, request, page);
   if (!page.complete) throw invalidListing(request, `the page has more than ${MAX_PAGE_BYTES} bytes`);

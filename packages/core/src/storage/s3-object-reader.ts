@@ -17,7 +17,7 @@ export function createS3ObjectReader(connection: S3Connection): ObjectReader {
       return getObject({
         pool: connection.pool,
         rawPath,
-        headers: await connection.authorize('GET', rawPath),
+        headers: await connection.authorize('GET', rawPath, request.signal),
         read: request,
         request: {
           op: 'GetObject',

@@ -38,7 +38,7 @@ export function createS3ObjectStater(connection: S3Connection): ObjectStater {
 }
 
 async function sendHead(connection: S3Connection, path: string, request: SourceRequest, signal: AbortSignal) {
-  const headers = await connection.authorize('HEAD', path);
+  const headers = await connection.authorize('HEAD', path, signal);
   signal.throwIfAborted();
   try {
     const response = await connection.pool.request({

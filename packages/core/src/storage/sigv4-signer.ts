@@ -1,5 +1,6 @@
 import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { unlessAborted } from '../runtime/unless-aborted.ts';
 
 /** Credentials of AWS; the shape that every provider of the AWS SDK hands out. */
 export interface AwsCredentials {
@@ -19,9 +20,13 @@ interface SigV4Request {
   readonly rawPath: string;
   /** Not encoded. */
   readonly query?: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
 }
 
-/** @returns the headers that prove who asks, without `host` */
+/**
+ * @returns the headers that prove who asks, without `host`
+ * @throws the reason of the signal when it aborts while credentials are waited for
+ */
 export type SigV4Signer = (request: SigV4Request) => Promise<Record<string, string>>;
 
 /**
@@ -39,8 +44,9 @@ export function createSigV4Signer(region: string, credentials: AwsCredentialsPro
     uriEscapePath: false,
     applyChecksum: false,
   });
-  return async ({ method, host, rawPath, query }) => {
-    const { headers } = await signer.sign({
+  return async ({ method, host, rawPath, query, signal }) => {
+    signal.throwIfAborted();
+    const signing = signer.sign({
       method,
       protocol: 'https:',
       hostname: host,
@@ -48,6 +54,7 @@ export function createSigV4Signer(region: string, credentials: AwsCredentialsPro
       query: { ...query },
       headers: { host, 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' },
     });
+    const { headers } = await unlessAborted(signing, signal);
     const { host: _signed, ...proof } = headers;
     return proof;
   };

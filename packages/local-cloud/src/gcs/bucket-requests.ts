@@ -1,6 +1,7 @@
 import type { Bucket } from './bucket.ts';
 import { send, sendJson, type GcsCall } from './gcs-call.ts';
 import { invalid } from './gcs-error.ts';
+import { checkStorageClass } from './object-settings.ts';
 import { readJson } from './request-body.ts';
 
 /**
@@ -35,6 +36,7 @@ export function listBuckets(call: GcsCall): void {
 export async function insertBucket(call: GcsCall): Promise<void> {
   const { name, ...settings } = await readRecord(call);
   if (typeof name !== 'string') throw invalid('Required parameter: name');
+  if (settings.storageClass !== undefined) checkStorageClass(settings.storageClass);
   sendJson(call, toBucketResource(call.store.createBucket(name, settings), call.baseUrl));
 }
 
@@ -50,7 +52,9 @@ export async function patchBucket(call: GcsCall): Promise<void> {
   const merged = Object.fromEntries(
     Object.entries({ ...bucket.settings, ...patch }).filter(([, value]) => value !== null),
   );
-  bucket.settings = { storageClass, ...merged, timeCreated, metageneration: metageneration + 1 };
+  const changed = { storageClass, ...merged, timeCreated, metageneration: metageneration + 1 };
+  checkStorageClass(changed.storageClass);
+  bucket.settings = changed;
   sendJson(call, toBucketResource(bucket, call.baseUrl));
 }
 

@@ -30,6 +30,7 @@ export async function composeObjects(call: GcsCall): Promise<void> {
   const sources = readSources(body.sourceObjects).map((source) => findSource(call, source));
   checkBeforeWrite(conditions, bucket.get(name));
   const settings = newSettings(requested, bucket.settings.storageClass);
+  checkStorageClasses(settings.storageClass, sources);
   const crc32c = sources.reduce((sum, source) => combineCrc32c(sum, source.crc32c, source.content.sizeBytes), 0);
   checkDigest({ crc32c }, { crc32c: requested.crc32c });
   const content = await bucket.contents.concat(
@@ -38,6 +39,15 @@ export async function composeObjects(call: GcsCall): Promise<void> {
   );
   const componentCount = sources.reduce((sum, source) => sum + (source.componentCount ?? 1), 0);
   sendObject(call, call.store.insert(bucket, { name, settings, content, crc32c, componentCount }, conditions));
+}
+
+/** GCS composes objects of one class into an object of that class, the bucket's default where none is named. */
+function checkStorageClasses(destination: string, sources: readonly StoredObject[]): void {
+  const classes = [...new Set(sources.map((source) => source.settings.storageClass))];
+  if (classes.every((storageClass) => storageClass === destination)) return;
+  throw invalid(
+    `Cannot compose object with destination storage class ${destination} from source components that have different storage classes (${classes.join(', ')})`,
+  );
 }
 
 function readSources(value: unknown): readonly SourceObject[] {

@@ -19,6 +19,8 @@ export interface GcsCall {
   readonly store: ObjectStore;
   readonly sessions: UploadSessions;
   readonly stats: GcsStats;
+  /** How far one call of a rewrite comes that changes the storage class; `undefined` for all the way. */
+  readonly maxBytesRewrittenPerCall: number | undefined;
 }
 
 /** Answers 200 with an object's resource. */

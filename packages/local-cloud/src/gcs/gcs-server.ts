@@ -3,7 +3,7 @@ import { listen, type ListenOptions, type RequestHandler, type RunningServer } f
 import * as buckets from './bucket-requests.ts';
 import { checkBearerToken, type TokenCheck } from './bearer-token.ts';
 import { composeObjects } from './compose-objects.ts';
-import { copyObject, rewriteObject } from './copy-object.ts';
+import { copyObject } from './copy-object.ts';
 import { downloadObject } from './download-object.ts';
 import { send, type GcsCall } from './gcs-call.ts';
 import { GcsError } from './gcs-error.ts';
@@ -14,6 +14,7 @@ import * as objects from './object-requests.ts';
 import { ObjectStore, type ObjectStoreOptions } from './object-store.ts';
 import { drain, RequestAborted } from './request-body.ts';
 import { parseRequestTarget } from './request-target.ts';
+import { rewriteObject } from './rewrite-object.ts';
 import { uploadMedia, uploadMultipart } from './upload-object.ts';
 import { cancelUpload, continueUpload, startUpload } from './upload-resumable.ts';
 import { UploadSessions } from './upload-session.ts';
@@ -23,6 +24,11 @@ export interface GcsServerOptions extends ListenOptions, ObjectStoreOptions {
   readonly buckets?: readonly string[];
   /** Refuse requests without this token, or without one that the function accepts, with 401. Default: no token is looked at. */
   readonly requireBearerToken?: TokenCheck | undefined;
+  /**
+   * How far one call of a rewrite comes that changes the storage class, where the client does not say. GCS takes several
+   * calls for large objects. Default: one is enough.
+   */
+  readonly maxBytesRewrittenPerCall?: number | undefined;
 }
 
 export interface GcsServer extends RunningServer {
@@ -67,9 +73,10 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
   for (const name of options.buckets ?? []) if (!known.has(name)) store.createBucket(name);
   const sessions = new UploadSessions();
   const stats = new GcsStats();
+  const { maxBytesRewrittenPerCall } = options;
   const answer: RequestHandler = async (request, response) => {
     try {
-      const call = toCall(request, response, { store, sessions, stats });
+      const call = toCall(request, response, { store, sessions, stats, maxBytesRewrittenPerCall });
       stats.countOperation(call.route.operation);
       checkBearerToken(options.requireBearerToken, call);
       await HANDLERS[call.route.operation](call);
@@ -93,7 +100,7 @@ export async function startGcsServer(options: GcsServerOptions = {}): Promise<Gc
   };
 }
 
-type Shared = Pick<GcsCall, 'store' | 'sessions' | 'stats'>;
+type Shared = Pick<GcsCall, 'store' | 'sessions' | 'stats' | 'maxBytesRewrittenPerCall'>;
 
 function toCall(request: IncomingMessage, response: ServerResponse, shared: Shared): GcsCall {
   const { segments, query, rawPath } = parseRequestTarget(request.url ?? '/');

@@ -106,9 +106,15 @@ export function mergeSettings(current: ObjectSettings, requested: RequestedSetti
   return settings;
 }
 
+/** @throws GcsError 400 for what is no storage class */
+export function checkStorageClass(storageClass: unknown): void {
+  if (typeof storageClass !== 'string' || !STORAGE_CLASSES.has(storageClass)) {
+    throw invalid(`Invalid argument: storage class '${String(storageClass)}'.`);
+  }
+}
+
 function checkLimits(settings: ObjectSettings): void {
-  if (!STORAGE_CLASSES.has(settings.storageClass))
-    throw invalid(`Invalid argument: storage class '${settings.storageClass}'.`);
+  checkStorageClass(settings.storageClass);
   if (settings.metadata === undefined) return;
   let bytes = 0;
   for (const [key, value] of Object.entries(settings.metadata))

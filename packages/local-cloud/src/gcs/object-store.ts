@@ -17,6 +17,8 @@ export interface ObjectStoreOptions {
   readonly discardContent?: boolean | undefined;
   /** Refuse a second write of a name within one second with 429, as GCS may. Default false. */
   readonly limitWritesPerName?: boolean | undefined;
+  /** Of buckets that are made without a storage class of their own. Default `STANDARD`. */
+  readonly defaultStorageClass?: string | undefined;
   /** Milliseconds since 1970. */
   readonly now?: (() => number) | undefined;
 }
@@ -153,7 +155,7 @@ export class ObjectStore {
     const created: BucketSettings = {
       location: 'US',
       locationType: 'multi-region',
-      storageClass: 'STANDARD',
+      storageClass: this.#options.defaultStorageClass ?? 'STANDARD',
       iamConfiguration: { uniformBucketLevelAccess: { enabled: true }, publicAccessPrevention: 'inherited' },
       softDeletePolicy: { retentionDurationSeconds: '0' },
       ...settings,
