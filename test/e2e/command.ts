@@ -49,6 +49,7 @@ export class RunningCommand {
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text;
+      this.#onOutput();
     });
     this.ended = once(this.#child, 'close').then(([exitCode, signal]) => ({
       exitCode: exitCode as number | null,
@@ -87,14 +88,14 @@ export class RunningCommand {
   }
 
   /**
-   * Waits until a text is on stdout.
+   * Waits until a text is on stdout or stderr.
    * @returns all that is on stdout by then
    * @throws Error where the process ends before
    */
   async waitForOutput(text: string): Promise<string> {
     const written = new Promise<void>((resolve) => {
       this.#onOutput = () => {
-        if (this.#stdout.includes(text)) resolve();
+        if (this.#stdout.includes(text) || this.#stderr.includes(text)) resolve();
       };
       this.#onOutput();
     });

@@ -39,6 +39,7 @@ describe('publisher objects', () => {
       filtered: 5,
       archived: 0,
       leasesLost: 0,
+      leasedByOthers: 0,
       failures: [],
     };
     expect(await publish('publisher', 'objects', '--dry-run')).toEqual(all);

@@ -47,6 +47,8 @@ describe('worker cdnTransfer', () => {
 
     await using first = rehearsal.start(...workerCommand(), '--json');
     await using second = rehearsal.start(...workerCommand(), '--json');
+    // Whichever is slower to start may find nothing left to do; it must be there to be told to stop.
+    await Promise.all([first, second].map((worker) => worker.waitForOutput('taking messages')));
     await second.whileRunning(gate.answered(contents.size));
     expect(await stopAll([first, second])).toBe(contents.size);
     expect(await rehearsal.destination()).toEqual(contents);

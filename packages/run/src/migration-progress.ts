@@ -1,4 +1,4 @@
-import { describeError } from '@object-transfer/core/domain/classify-error';
+import { errorFields } from '@object-transfer/core/domain/classify-error';
 import type { StateStore } from '@object-transfer/core/ports/state-store';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 
@@ -89,7 +89,7 @@ export class MigrationTracker {
     try {
       await this.#tell();
     } catch (error) {
-      this.#logger.warn(describeError(error), 'the progress could not be read');
+      this.#logger.warn(errorFields(error), 'the progress could not be read');
     } finally {
       this.#telling = false;
     }

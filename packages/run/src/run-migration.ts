@@ -1,12 +1,14 @@
+import { errorFields } from '@object-transfer/core/domain/classify-error';
 import { subfolderPrefix } from '@object-transfer/core/domain/key-mapping';
-import { isVerified } from '@object-transfer/core/domain/subfolder';
 import type { EmbeddedQueueControl } from '@object-transfer/core/ports/message-queue';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import { isLeaseOwnerGone, type ProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { withRegisteredRun } from '@object-transfer/core/runtime/registered-run';
+import { sleep } from '@object-transfer/core/runtime/sleep';
 import { sweepParts } from '@object-transfer/worker/cdn-transfer/sweep-parts';
-import { createReport, MAX_REPORTED_FAILURES, type MigrationReport, type ReportedFailure } from './migration-report.ts';
+import type { MigrationReport, ReportedFailure } from './migration-report.ts';
 import { MigrationTracker, type MigrationProgress } from './migration-progress.ts';
+import { reportMigration } from './report-migration.ts';
 import { verifySubfolders, type VerifyContext } from './verify-subfolders.ts';
 import { waitForRoom, waitUntilDrained } from './wait-until-drained.ts';
 
@@ -17,14 +19,18 @@ import { waitForRoom, waitUntilDrained } from './wait-until-drained.ts';
  *   transferring  The publisher puts the objects of every unpublished subfolder on the queue while the workers already
  *                 take them off again; over when the publisher has finished and nothing is left on the queue.
  *   checking      Every subfolder is compared with the destination, object by object. What is missing or different
- *                 and was not tried to its end in this run goes back to transferring, a bounded number of times.
+ *                 and was not tried to its end in this run goes back to transferring, and so does a subfolder that has
+ *                 appeared at the source meanwhile: a bounded number of times.
  *
  * Every step reads what it has to do from the state, so a run that was killed at any moment is resumed by running
  * it again: published subfolders are not listed again for publishing, acked messages are not handled again, and objects
  * that arrived before a crash are found there and skipped. What a dead run held is taken over at once.
  */
 export interface MigrationOptions {
-  readonly verification: Omit<VerifyContext, 'runStartedAt' | 'republish' | 'onChecked'>;
+  readonly verification: Omit<
+    VerifyContext,
+    'runStartedAt' | 'republish' | 'onChecked' | 'onPublished' | 'waitForRoom'
+  >;
   readonly queue: EmbeddedQueueControl;
   readonly steps: MigrationSteps;
   readonly identity: ProcessIdentity;
@@ -35,13 +41,18 @@ export interface MigrationOptions {
 
 /** What the modules do; wired by the caller. */
 interface MigrationSteps {
-  dump(signal: AbortSignal): Promise<void>;
+  /** @returns how many subfolders were new */
+  dump(signal: AbortSignal): Promise<number>;
   publish(request: {
     /** Waits until the queue has room again. */
     readonly waitForRoom: () => Promise<void>;
     readonly onPublished: (objects: number, bytes: number) => void;
     readonly signal: AbortSignal;
-  }): Promise<{ readonly failures: readonly PublishFailure[] }>;
+  }): Promise<{
+    readonly failures: readonly PublishFailure[];
+    /** Unpublished, and under the lease of a process that may or may not live. */
+    readonly leasedByOthers: number;
+  }>;
   /** Starts the worker processes, or one worker in this process. */
   startWorkers(runId: string): Promise<WorkerGroup>;
 }
@@ -64,6 +75,8 @@ export interface WorkerGroup {
 const MAX_ROUNDS = 3;
 /** Messages on the queue beyond which publishing waits: minutes of work, and megabytes of disk. */
 const MAX_WAITING_MESSAGES = 20_000;
+/** Between looks at subfolders that somebody else holds. */
+const LEASE_POLL_MS = 1_000;
 
 /**
  * @throws StateError `STATE_RUN_ACTIVE` where the same state file is being
@@ -73,8 +86,8 @@ export async function runMigration(options: MigrationOptions, signal: AbortSigna
   const { stateStore } = options.verification;
   return withRegisteredRun(
     { stateStore, job: 'run', identity: options.identity, logger: options.logger },
-    async (runId) => {
-      const report = await migrate(options, runId, signal);
+    async (runId, lost) => {
+      const report = await migrate(options, runId, AbortSignal.any([signal, lost]));
       const { listed, transferred, skipped, failed } = report.objects;
       const exitMessage = `${listed} listed, ${transferred} transferred, ${skipped} skipped, ${failed} failed`;
       return { succeeded: report.verified, exitMessage, value: report };
@@ -83,49 +96,80 @@ export async function runMigration(options: MigrationOptions, signal: AbortSigna
 }
 
 async function migrate(options: MigrationOptions, runId: string, signal: AbortSignal): Promise<MigrationReport> {
-  const { stateStore } = options.verification;
+  const { stateStore, mapping } = options.verification;
   const startedAt = new Date();
   const tracker = new MigrationTracker(stateStore, runId, options.onProgress, options.logger);
-  await takeOverFromDead(options, signal);
   try {
+    await takeOverFromDead(options, signal);
     await tracker.enter('listing');
     await options.steps.dump(signal);
-    tracker.subfolders = (await stateStore.countSubfolders()).total;
-    let failures: readonly ReportedFailure[] = [];
+    let subfolderFailures: readonly ReportedFailure[] = [];
     for (let round = 1; round <= MAX_ROUNDS; round++) {
+      tracker.subfolders = (await stateStore.countSubfolders()).total;
       await tracker.enter('transferring');
-      const publishFailures = await transfer(options, runId, tracker, signal);
+      const notPublished = await transfer(options, runId, tracker, signal);
       await tracker.enter('checking');
-      const verified = await verifySubfolders(
+      const checked = await verifySubfolders(
         {
           ...options.verification,
           runStartedAt: startedAt,
           republish: round < MAX_ROUNDS,
+          waitForRoom: () => roomOnQueue(options, signal),
+          onPublished: (objects, bytes) => tracker.addPublished(objects, bytes),
           onChecked: () => tracker.subfoldersChecked++,
         },
         signal,
       );
-      failures = [...publishFailures, ...verified.failures];
-      if (verified.republished === 0) break;
+      subfolderFailures = [...notPublished, ...checked.failures];
+      const newSubfolders = await options.steps.dump(signal);
+      if (checked.republished === 0 && newSubfolders === 0 && !checked.mayPass) break;
       options.logger.warn(
-        { objects: verified.republished, round },
-        'objects were not equal at the destination; transferring them again',
+        { objects: checked.republished, newSubfolders, subfolders: checked.failures.length, round },
+        'not everything is equal at the destination; going on with what is not',
       );
     }
-    return await reportOf(options, tracker, failures, Date.now() - startedAt.getTime());
+    return await reportMigration({
+      stateStore,
+      mapping,
+      worked: await tracker.workerTotals(),
+      subfolderFailures,
+      elapsedMs: Date.now() - startedAt.getTime(),
+    });
   } finally {
     tracker.stop();
   }
 }
 
 async function takeOverFromDead(options: MigrationOptions, signal: AbortSignal): Promise<void> {
-  const { stateStore, destination, mapping } = options.verification;
-  const subfolders = await stateStore.reclaimLeases(isLeaseOwnerGone);
+  const subfolders = await options.verification.stateStore.reclaimLeases(isLeaseOwnerGone);
   const messages = await options.queue.reclaimLeases(isLeaseOwnerGone);
-  const parts = await sweepParts(destination, mapping.gcsRootPrefix, isLeaseOwnerGone, signal);
-  if (subfolders + messages + parts > 0) {
-    options.logger.info({ subfolders, messages, parts }, 'took over from a process that is gone');
+  if (subfolders + messages > 0) {
+    options.logger.info({ subfolders, messages }, 'took over from a process that is gone');
   }
+  await sweepDeadParts(options, signal);
+}
+
+/** Parts that cannot be swept now cost money, not objects: they are no reason to stop a migration. */
+async function sweepDeadParts(options: MigrationOptions, signal: AbortSignal): Promise<void> {
+  const { destination, mapping } = options.verification;
+  try {
+    const { deleted, failed, firstError } = await sweepParts(
+      destination,
+      mapping.gcsRootPrefix,
+      isLeaseOwnerGone,
+      signal,
+    );
+    if (deleted > 0) options.logger.info({ parts: deleted }, 'deleted temporary parts of a process that is gone');
+    if (failed > 0)
+      options.logger.warn({ parts: failed, ...errorFields(firstError) }, 'temporary parts could not be deleted');
+  } catch (error) {
+    signal.throwIfAborted();
+    options.logger.warn(errorFields(error), 'temporary parts could not be looked for');
+  }
+}
+
+function roomOnQueue(options: MigrationOptions, signal: AbortSignal): Promise<void> {
+  return waitForRoom(options.queue, options.verification.objectTopic, MAX_WAITING_MESSAGES, signal);
 }
 
 /** Publishes and transfers until nothing is left to do. */
@@ -135,23 +179,14 @@ async function transfer(
   tracker: MigrationTracker,
   signal: AbortSignal,
 ): Promise<readonly ReportedFailure[]> {
-  const { objectTopic } = options.verification;
   const workers = await options.steps.startWorkers(runId);
   const failure = new AbortController();
   const workersEnded = workers.ended.catch((error: unknown) => failure.abort(error));
   const stepSignal = AbortSignal.any([signal, failure.signal]);
-  const publishAndDrain = async () => {
-    const { failures } = await options.steps.publish({
-      waitForRoom: () => waitForRoom(options.queue, objectTopic, MAX_WAITING_MESSAGES, stepSignal),
-      onPublished: (objects, bytes) => tracker.addPublished(objects, bytes),
-      signal: stepSignal,
-    });
-    tracker.publishingDone = true;
-    await waitUntilDrained(options.queue, objectTopic, stepSignal);
-    return failures;
-  };
   try {
-    const failures = await publishAndDrain();
+    const failures = await publishAll(options, tracker, stepSignal);
+    tracker.publishingDone = true;
+    await waitUntilDrained(options.queue, options.verification.objectTopic, stepSignal);
     return failures.map(({ dirKey, code, message }) => ({
       key: subfolderPrefix(options.verification.mapping, dirKey),
       code,
@@ -160,41 +195,25 @@ async function transfer(
   } finally {
     await workers.stop();
     await workersEnded;
+    // A worker process that crashed has left its parts behind.
+    if (!signal.aborted) await sweepDeadParts(options, signal);
   }
 }
 
-async function reportOf(
+/** A run has the state to itself: leases of processes that cannot be asked whether they live run out. */
+async function publishAll(
   options: MigrationOptions,
   tracker: MigrationTracker,
-  subfolderFailures: readonly ReportedFailure[],
-  elapsedMs: number,
-): Promise<MigrationReport> {
-  const { stateStore } = options.verification;
-  const totals = { subfolders: 0, unverified: 0, objects: 0, bytes: 0, notEqual: 0 };
-  let after: string | undefined;
+  signal: AbortSignal,
+): Promise<readonly PublishFailure[]> {
+  const giveUpAt = performance.now() + options.verification.leaseMs + LEASE_POLL_MS;
   for (;;) {
-    const rows = await stateStore.listSubfolders(after, 1_000);
-    if (rows.length === 0) break;
-    for (const row of rows) {
-      totals.subfolders++;
-      if (!isVerified(row)) totals.unverified++;
-      totals.objects += row.s3ObjectCount;
-      totals.bytes += row.s3SizeBytes;
-      totals.notEqual += row.missingCount + row.mismatchedCount;
-    }
-    after = rows.at(-1)?.dirKey;
+    const { failures, leasedByOthers } = await options.steps.publish({
+      waitForRoom: () => roomOnQueue(options, signal),
+      onPublished: (objects, bytes) => tracker.addPublished(objects, bytes),
+      signal,
+    });
+    if (leasedByOthers === 0 || performance.now() > giveUpAt) return failures;
+    await sleep(LEASE_POLL_MS, signal);
   }
-  const objectErrors = await stateStore.listOpenObjectErrors({ limit: MAX_REPORTED_FAILURES });
-  const worked = await tracker.workerTotals();
-  return createReport({
-    subfolders: totals.subfolders,
-    unverifiedSubfolders: totals.unverified,
-    objectsListed: totals.objects,
-    bytesListed: totals.bytes,
-    objectsNotEqual: totals.notEqual,
-    objectsTransferred: worked.objectsTransferred,
-    bytesTransferred: worked.bytesTransferred,
-    failures: [...subfolderFailures, ...objectErrors.map(({ key, code, message }) => ({ key, code, message }))],
-    elapsedMs,
-  });
 }

@@ -1,169 +1,89 @@
-import { describeError } from '@object-transfer/core/domain/classify-error';
+import { classifyError, describeError } from '@object-transfer/core/domain/classify-error';
 import { subfolderPrefix } from '@object-transfer/core/domain/key-mapping';
-import { encodeObjectMessage } from '@object-transfer/core/domain/message-codec';
-import type { Subfolder } from '@object-transfer/core/domain/subfolder';
-import type { SourceObject } from '@object-transfer/core/domain/source-object';
-import type { MessagePublisher } from '@object-transfer/core/ports/message-queue';
-import type { ObjectErrorRecord } from '@object-transfer/core/ports/state-store';
-import { checkSubfolder, type CheckContext } from '@object-transfer/worker/sync-check/check-subfolder';
-import type { Difference } from '@object-transfer/worker/sync-check/compare-subfolder';
+import { sleep } from '@object-transfer/core/runtime/sleep';
+import {
+  checkSubfolder,
+  type CheckContext,
+  type CheckResult,
+} from '@object-transfer/worker/sync-check/check-subfolder';
+import { DifferenceHandler, type DifferenceContext } from './difference-handler.ts';
+import { eachSubfolder } from './each-subfolder.ts';
 import type { ReportedFailure } from './migration-report.ts';
 
-/**
- * Compares every subfolder with the destination. An object that is missing or different and was not tried to its end
- * in this run is published once more; the others are recorded as open errors, where they are not already, with what the
- * comparison says.
- */
-export interface VerifyContext extends CheckContext {
-  readonly publisher: MessagePublisher;
-  readonly objectTopic: string;
-  /** Objects per message. */
-  readonly objectsPerMessage: number;
-  /** Errors last seen before belong to an earlier run: those objects are tried again. */
-  readonly runStartedAt: Date;
-  /** False in the last round: nothing is published any more. */
-  readonly republish: boolean;
-  readonly onChecked: (row: Subfolder) => void;
+/** Compares every subfolder with the destination; what becomes of the differences, `DifferenceHandler` decides. */
+export interface VerifyContext extends CheckContext, DifferenceContext {
+  readonly stateStore: CheckContext['stateStore'];
+  readonly onChecked: () => void;
 }
 
 export interface VerifyResult {
+  /** Objects that are on the queue once more. */
   readonly republished: number;
   /** Subfolders that could not be compared. */
   readonly failures: readonly ReportedFailure[];
+  /** True where comparing some of them again may go better. */
+  readonly mayPass: boolean;
 }
 
 /** Subfolders compared at a time: two listings each. */
 const PARALLEL_CHECKS = 4;
-const ROWS_PER_PAGE = 500;
+/** Between looks at a subfolder that somebody else holds. */
+const BUSY_POLL_MS = 1_000;
 
 /** @throws what the state store or the queue threw, or the reason of `signal` */
 export async function verifySubfolders(context: VerifyContext, signal: AbortSignal): Promise<VerifyResult> {
-  const rows = eachSubfolder(context);
+  const rows = eachSubfolder(context.stateStore);
   const failures: ReportedFailure[] = [];
   let republished = 0;
+  let mayPass = false;
   const checkRows = async () => {
     // One generator feeds all: it hands each row to whoever asks next.
     for (let next = await rows.next(); next.done !== true; next = await rows.next()) {
       signal.throwIfAborted();
       const { dirKey } = next.value;
-      const result = await verifySubfolder(context, dirKey, signal);
-      republished += result.republished;
-      if (result.failure !== undefined) failures.push(result.failure);
-      const row = await context.stateStore.getSubfolder(dirKey);
-      if (row !== undefined) context.onChecked(row);
+      const differences = await DifferenceHandler.open(context, dirKey);
+      const result = await checkWhenFree(context, dirKey, differences, signal);
+      signal.throwIfAborted();
+      await differences.finish(result.status === 'checked');
+      republished += differences.republished;
+      if (result.status !== 'checked')
+        failures.push({ key: subfolderPrefix(context.mapping, dirKey), ...whyNot(result) });
+      mayPass ||= result.status === 'failed' && classifyError(result.error).retryable;
+      context.onChecked();
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_CHECKS }, checkRows));
-  return { republished, failures };
+  return { republished, failures, mayPass };
 }
 
-async function* eachSubfolder(context: VerifyContext): AsyncGenerator<Subfolder, void, undefined> {
-  let after: string | undefined;
-  for (;;) {
-    const rows = await context.stateStore.listSubfolders(after, ROWS_PER_PAGE);
-    if (rows.length === 0) return;
-    yield* rows;
-    after = rows.at(-1)?.dirKey;
-  }
-}
-
-async function verifySubfolder(
+/**
+ * A run has the state to itself: what somebody else holds, nobody does any more whose process cannot be asked whether it
+ * lives, on another host or in another container. Its lease runs out.
+ */
+async function checkWhenFree(
   context: VerifyContext,
   dirKey: string,
+  differences: DifferenceHandler,
   signal: AbortSignal,
-): Promise<{ readonly republished: number; readonly failure: ReportedFailure | undefined }> {
-  const differences = new DifferenceHandler(context, dirKey);
-  await differences.loadOpenErrors();
-  const result = await checkSubfolder(context, dirKey, (difference) => differences.handle(difference), signal);
-  signal.throwIfAborted();
-  const key = subfolderPrefix(context.mapping, dirKey);
+): Promise<CheckResult> {
+  const giveUpAt = performance.now() + context.leaseMs + BUSY_POLL_MS;
+  for (;;) {
+    const result = await checkSubfolder(context, dirKey, (difference) => differences.handle(difference), signal);
+    if (result.status !== 'busy' || performance.now() > giveUpAt) return result;
+    await sleep(BUSY_POLL_MS, signal);
+  }
+}
+
+function whyNot(result: Exclude<CheckResult, { status: 'checked' }>): {
+  readonly code: string;
+  readonly message: string;
+} {
   switch (result.status) {
-    case 'checked':
-      await differences.finish();
-      return { republished: differences.republished, failure: undefined };
     case 'busy':
-      return {
-        republished: 0,
-        failure: { key, code: 'STATE_LEASE_LOST', message: 'another process is checking or repairing this subfolder' },
-      };
+      return { code: 'STATE_LEASE_LOST', message: 'another process is checking or repairing this subfolder' };
+    case 'lost':
+      return { code: 'STATE_LEASE_LOST', message: 'another process took the check of this subfolder over' };
     case 'failed':
-      return { republished: 0, failure: { key, ...describeError(result.error) } };
-  }
-}
-
-/** Decides about the differences of one subfolder, a message's worth at a time. */
-class DifferenceHandler {
-  republished = 0;
-  readonly #context: VerifyContext;
-  readonly #dirKey: string;
-  /** Open errors of this subfolder; those that are still left at the end have no difference behind them any more. */
-  readonly #openErrors = new Map<string, { readonly lastSeen: Date }>();
-  #toPublish: SourceObject[] = [];
-  #toRecord: ObjectErrorRecord[] = [];
-
-  constructor(context: VerifyContext, dirKey: string) {
-    this.#context = context;
-    this.#dirKey = dirKey;
-  }
-
-  async loadOpenErrors(): Promise<void> {
-    const limit = Number.MAX_SAFE_INTEGER;
-    for (const error of await this.#context.stateStore.listOpenObjectErrors({ dirKey: this.#dirKey, limit })) {
-      this.#openErrors.set(error.key, error);
-    }
-  }
-
-  async handle(difference: Difference): Promise<void> {
-    if (difference.kind === 'extra') return;
-    const { source } = difference;
-    const open = this.#openErrors.get(source.key);
-    this.#openErrors.delete(source.key);
-    const triedToItsEnd = open !== undefined && open.lastSeen >= this.#context.runStartedAt;
-    if (triedToItsEnd) return;
-    if (this.#context.republish) {
-      this.#toPublish.push(source);
-      if (this.#toPublish.length >= this.#context.objectsPerMessage) await this.#publish();
-    } else {
-      this.#toRecord.push(errorOf(this.#dirKey, difference));
-      if (this.#toRecord.length >= this.#context.objectsPerMessage) await this.#record();
-    }
-  }
-
-  async finish(): Promise<void> {
-    await this.#publish();
-    await this.#record();
-    if (this.#openErrors.size === 0) return;
-    await this.#context.stateStore.resolveObjectErrors(this.#dirKey, [...this.#openErrors.keys()]);
-  }
-
-  async #publish(): Promise<void> {
-    if (this.#toPublish.length === 0) return;
-    const data = encodeObjectMessage(this.#dirKey, this.#toPublish);
-    await this.#context.publisher.publish(this.#context.objectTopic, [{ data }]);
-    this.republished += this.#toPublish.length;
-    this.#toPublish = [];
-  }
-
-  async #record(): Promise<void> {
-    if (this.#toRecord.length === 0) return;
-    await this.#context.stateStore.recordObjectErrors(this.#toRecord);
-    this.#toRecord = [];
-  }
-}
-
-function errorOf(dirKey: string, difference: Exclude<Difference, { kind: 'extra' }>): ObjectErrorRecord {
-  const { key } = difference.source;
-  const about = { dirKey, key, attempts: 0 };
-  switch (difference.kind) {
-    case 'missing':
-      return { ...about, code: 'TRANSFER_MISSING', message: 'it is not at the destination' };
-    case 'different':
-      return { ...about, code: 'TRANSFER_MISMATCH', message: 'the destination has something else under its name' };
-    case 'unproven':
-      return {
-        ...about,
-        code: 'TRANSFER_MISMATCH',
-        message: 'the destination has an object of its size, but neither an MD5 nor a source ETag proves it equal',
-      };
+      return describeError(result.error);
   }
 }

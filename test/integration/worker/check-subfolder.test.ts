@@ -226,7 +226,7 @@ describe('checking a row', () => {
       return false;
     });
     const check = checkSubfolder(checking(), 'lost/', ignore, never);
-    expect(await check).toEqual({ status: 'busy' });
+    expect(await check).toEqual({ status: 'lost' });
     expect(await state.stateStore.getSubfolder('lost/')).toMatchObject({ syncCheckFrequency: 0 });
   });
 });

@@ -84,6 +84,39 @@ describe('a large object', () => {
     expect(operations('objects.compose')).toBe(0);
   });
 
+  test('that was composed wrongly never bears its final name', async () => {
+    const body = content(PART_BYTES * 3);
+    clouds.put('large/composed', body);
+    const seen: boolean[] = [];
+    clouds.break('gcs', (request, response) => {
+      if (request.url?.includes('/compose') !== true) return false;
+      seen.push(clouds.gcs.objects.names(DESTINATION_BUCKET).includes('large/composed'));
+      if (seen.length > 1) return false;
+      const wrong = { name: 'x', generation: '1', size: String(body.length), crc32c: 'AAAAAA==' };
+      request.resume();
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(wrong));
+      return true;
+    });
+    expect(await move('large/composed')).toMatchObject({ status: 'transferred' });
+    expect(seen).toEqual([false, false]);
+    await expectArrived('large/composed', body);
+  });
+
+  test('is not moved again where only its last step fails for now', async () => {
+    const body = content(PART_BYTES * 3);
+    clouds.put('large/last-step', body);
+    const failing = firstTimes(
+      2,
+      ({ url }) => url?.includes('/rewriteTo/') === true,
+      (response) => response.writeHead(503).end(),
+    );
+    clouds.break('gcs', failing);
+    expect(await move('large/last-step')).toMatchObject({ status: 'transferred' });
+    await expectArrived('large/last-step', body);
+    expect(operations('objects.insert.multipart')).toBe(3);
+    expect(operations('objects.compose')).toBe(1);
+  });
+
   test('moves through parts of the class that costs nothing to delete early', async () => {
     clouds.put('large/classes', content(PART_BYTES * 33));
     const classes = new Set<unknown>();
@@ -134,7 +167,7 @@ describe('a large object', () => {
     clouds.gcs.objects.put(DESTINATION_BUCKET, 'large/same', body);
     const { etag } = clouds.put('large/same', body, { etag: `${'0'.repeat(32)}-5` });
     expect(await move('large/same', {})).toEqual({ status: 'skipped' });
-    expect((await clouds.arrived('large/same'))?.resource.metadata).toEqual({ 'x-goog-source-etag': etag });
+    expect((await clouds.arrived('large/same'))?.resource.metadata).toMatchObject({ 'x-goog-source-etag': etag });
     expect(clouds.leftovers()).toEqual([]);
   });
 });
@@ -274,10 +307,31 @@ describe('sweeping', () => {
       'mirror/photo',
     ];
     for (const name of names) clouds.gcs.objects.put(DESTINATION_BUCKET, name, 'x');
-    expect(await sweepParts(destination, 'mirror/', (owner) => owner === dead, never)).toBe(2);
+    expect(await sweepParts(destination, 'mirror/', (owner) => owner === dead, never)).toMatchObject({
+      deleted: 2,
+      failed: 0,
+    });
     const left = clouds.gcs.objects.names(DESTINATION_BUCKET);
     expect(names.map((name) => left.includes(name))).toEqual([false, false, true, true, true]);
-    expect(await sweepParts(destination, '', (owner) => owner === dead, never)).toBe(1);
-    expect(await sweepParts(destination, '', () => true, never)).toBe(0);
+    expect(await sweepParts(destination, '', (owner) => owner === dead, never)).toMatchObject({ deleted: 1 });
+    expect(await sweepParts(destination, '', () => true, never)).toMatchObject({ deleted: 0 });
+  });
+
+  test('counts what it cannot delete and deletes the others', async () => {
+    const { destination } = clouds.transferContext();
+    const prefix = partsPrefix('stuck/', 'host:1:0000000a');
+    for (const part of ['0', '1', '2']) clouds.gcs.objects.put(DESTINATION_BUCKET, `${prefix}run/${part}`, 'x');
+    clouds.break('gcs', (request, response) => {
+      if (request.method !== 'DELETE' || request.url?.includes('run%2F1') !== true) return false;
+      response.writeHead(403).end();
+      return true;
+    });
+    expect(await sweepParts(destination, 'stuck/', () => true, never)).toMatchObject({
+      deleted: 2,
+      failed: 1,
+      firstError: { code: 'DESTINATION_FORBIDDEN' },
+    });
+    clouds.heal();
+    await sweepParts(destination, 'stuck/', () => true, never);
   });
 });

@@ -1,3 +1,4 @@
+import { allowedName } from '@object-transfer/core/domain/object-name-rules';
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -352,13 +353,23 @@ describe('a name that is taken', () => {
     expect(clouds.cdn.stats.requests).toBe(gets);
   });
 
-  test('by the same bytes without proof is read, skipped, and proven from then on', async () => {
-    const expected = clouds.put('proof', 'abc', { etag: `${md5('abc')}-1` });
+  test('by the same bytes without proof is read, skipped, and proven and described from then on', async () => {
+    const expected = clouds.put('proof', 'abc', {
+      etag: `${md5('abc')}-1`,
+      lastModifiedMs: 7_000,
+      attributes: { contentType: 'text/x-proof', cacheControl: 'no-store', userMetadata: { author: 'Zoë' } },
+    });
     occupy('proof', 'abc', { mine: 'kept' });
     expect(await transfer({ key: 'proof', expected })).toEqual({ status: 'skipped' });
-    expect((await clouds.arrived('proof'))?.resource.metadata).toEqual({
-      mine: 'kept',
-      'x-goog-source-etag': expected.etag,
+    expect((await clouds.arrived('proof'))?.resource).toMatchObject({
+      contentType: 'text/x-proof',
+      cacheControl: 'no-store',
+      metadata: {
+        mine: 'kept',
+        author: 'Zoë',
+        'x-goog-source-etag': expected.etag,
+        'goog-reserved-file-mtime': '7',
+      },
     });
     expect(clouds.gcs.stats.uploads(DESTINATION_BUCKET).has('proof')).toBe(false);
   });
@@ -408,7 +419,9 @@ describe('a name that GCS forbids', () => {
     const key = 'line\nfeed';
     const expected = clouds.put(key, 'abc');
     expect(await transfer({ key, expected }, { namePolicy: 'rename' })).toEqual(transferred(3));
-    expect(await bytesAt('line%0Afeed')).toBe('abc');
+    const { name } = allowedName(key, 'rename', key);
+    expect(name).toMatch(/^line%0Afeed~[0-9a-f]{8}$/);
+    expect(await bytesAt(name)).toBe('abc');
   });
 });
 

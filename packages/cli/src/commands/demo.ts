@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
-import { ConfigurationError } from '@object-transfer/core/domain/errors';
+import { ConfigurationError, StoppedError } from '@object-transfer/core/domain/errors';
 import type { CommandContext } from '../command-context.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
 import { readEnvironment } from '../wiring/environment.ts';
 import { runMigrationCommand } from './run.ts';
 
@@ -58,18 +59,23 @@ async function demo(flags: DemoFlags, context: CommandContext): Promise<number> 
     );
   }
   const { sourceDir: _, ...passedOn } = flags;
-  return await runMigrationCommand(
-    {
-      ...passedOn,
-      from: cloud.from,
-      to: cloud.to,
-      cdn: cloud.cdn,
-      state: join(folder, 'state.sqlite'),
-      urlSignerKeyPairId: cloud.keyPairId,
-      urlSignerPrivateKeyFile: cloud.privateKeyFile,
-    },
-    { ...context, environment: readEnvironment({ ...context.environment.variables, ...cloud.environment }) },
-  );
+  const options = {
+    ...passedOn,
+    from: cloud.from,
+    to: cloud.to,
+    cdn: cloud.cdn,
+    state: join(folder, 'state.sqlite'),
+    urlSignerKeyPairId: cloud.keyPairId,
+    urlSignerPrivateKeyFile: cloud.privateKeyFile,
+  };
+  const environment = readEnvironment({ ...context.environment.variables, ...cloud.environment });
+  try {
+    return await runMigrationCommand(options, { ...context, environment });
+  } catch (error) {
+    if (!(error instanceof StoppedError)) throw error;
+    context.stderr.write(`the demo was ${error.message}; nothing of it is left\n`);
+    return EXIT_CODES.failures;
+  }
 }
 
 async function checkSourceDir(directory: string): Promise<void> {

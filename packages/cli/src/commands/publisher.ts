@@ -43,13 +43,16 @@ async function publish(options: ParsedOptions, context: CommandContext): Promise
     dryRun,
     signal: context.stop,
   });
-  for (const failure of result.failures) logger.error(failure, 'a subfolder could not be published');
+  for (const { dirKey, code, message: reason } of result.failures) {
+    logger.error({ dirKey, code, reason }, 'a subfolder could not be published');
+  }
   const verb = dryRun ? 'would be published' : 'published';
   context.stdout.write(
     options['json'] === true
       ? `${JSON.stringify(result)}\n`
       : `${formatCount(result.objects)} objects (${formatBytes(result.bytes)}) of ${formatCount(result.subfolders)} subfolders ${verb} ` +
-          `in ${formatCount(result.messages)} messages; ${formatCount(result.filtered)} left out by the filters\n`,
+          `in ${formatCount(result.messages)} messages; ${formatCount(result.filtered)} left out by the filters, ` +
+          `${formatCount(result.archived)} archived\n`,
   );
   return result.failures.length === 0 ? EXIT_CODES.done : EXIT_CODES.failures;
 }

@@ -36,7 +36,7 @@ export async function runMigrationCommand(options: ParsedOptions, context: Comma
   const sources = [new FlagSettings(urlSettings(options)), ...settingsSources(RUN, options)];
   const { settings, logger } = await loadCommandSettings(RUN, sources, context);
   if (options['dryRun'] === true) {
-    const planned = await plan(settings, context.environment, context.stop);
+    const planned = await plan(settings, context.environment, logger, context.stop);
     context.stdout.write(options['json'] === true ? `${JSON.stringify(planned)}\n` : summarizePlan(planned));
     return EXIT_CODES.done;
   }

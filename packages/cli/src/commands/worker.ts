@@ -47,6 +47,7 @@ async function runWorker(options: ParsedOptions, context: CommandContext): Promi
     );
     return;
   }
+  logger.info({ subscription: OBJECT_TOPIC, worker: identity.id }, 'taking messages');
   await worker.run(stop);
   const { counters } = worker;
   if (assignment !== undefined) return;

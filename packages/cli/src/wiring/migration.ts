@@ -1,6 +1,6 @@
 import type { ModuleSettings } from '@object-transfer/core/config/load-settings';
 import type { RUN } from '@object-transfer/core/config/modules';
-import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
+import { createProcessIdentity, isLeaseOwnerGone } from '@object-transfer/core/runtime/process-identity';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import type { EmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import { runDump } from '@object-transfer/dump/run-dump';
@@ -9,13 +9,14 @@ import type { MigrationProgress } from '@object-transfer/run/migration-progress'
 import type { MigrationReport } from '@object-transfer/run/migration-report';
 import { planMigration, type MigrationPlan } from '@object-transfer/run/plan-migration';
 import { runMigration, type WorkerGroup } from '@object-transfer/run/run-migration';
+import { checkCdn } from './check-cdn.ts';
 import { openCdnReader } from './cdn-reader.ts';
 import { OBJECT_TOPIC } from './embedded-topics.ts';
 import type { Environment } from './environment.ts';
 import { filterOf } from './object-filter.ts';
-import { publisherOptions } from './object-publisher.ts';
+import { packingLimits, publisherOptions } from './object-publisher.ts';
 import { openState } from './open-state.ts';
-import { openSourceBucket, type SourceBucket } from './source-bucket.ts';
+import { openSourceBucket } from './source-bucket.ts';
 import { openDestination, openTransferWorker } from './transfer-engine.ts';
 import { startWorkerProcesses } from './worker-processes.ts';
 
@@ -34,6 +35,7 @@ export interface MigrationWiring {
 export async function plan(
   settings: RunSettings,
   environment: Environment,
+  logger: Logger,
   signal: AbortSignal,
 ): Promise<MigrationPlan> {
   await using cleanup = new AsyncDisposableStack();
@@ -41,13 +43,16 @@ export async function plan(
   cleanup.defer(() => source.close());
   const destination = openDestination(settings, environment);
   cleanup.defer(() => destination.close());
-  await checkCdnSettings(settings, source, environment);
+  const cdn = await openCdnReader(settings, source.connection.endpoint, environment);
+  cleanup.defer(() => cdn.close());
+  const filter = filterOf(settings);
+  await checkCdn({ cdn, lister: source.lister, s3RootPrefix: settings.s3RootPrefix, filter, logger }, signal);
   return await planMigration(
     {
       mapping: settings,
       lister: source.lister,
       destination,
-      filter: filterOf(settings),
+      filter,
       namePolicy: settings.forbiddenNames,
     },
     signal,
@@ -63,12 +68,17 @@ export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Pro
   cleanup.defer(() => source.close());
   const destination = openDestination(settings, environment);
   cleanup.defer(() => destination.close());
-  // What cannot work leaves no state behind.
-  await checkCdnSettings(settings, source, environment);
+  const filter = filterOf(settings);
+  const cdn = await openCdnReader(settings, source.connection.endpoint, environment);
+  cleanup.defer(() => cdn.close());
+  // Keys that cannot be read and buckets that do not exist leave no state behind.
   await source.check(settings.s3RootPrefix, signal);
   await destination.checkBucket(signal);
   const state = await openState(settings, identity, false, cleanup);
-  const filter = filterOf(settings);
+  // A migration that has begun has found out about the CDN.
+  if ((await state.stateStore.countSubfolders()).total === 0) {
+    await checkCdn({ cdn, lister: source.lister, s3RootPrefix: settings.s3RootPrefix, filter, logger }, signal);
+  }
   const { stateStore, queue } = state;
   return await runMigration(
     {
@@ -83,7 +93,8 @@ export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Pro
         leaseMs: settings.leaseMs,
         publisher: queue,
         objectTopic: OBJECT_TOPIC,
-        objectsPerMessage: settings.numSingleMessage,
+        packing: packingLimits(settings),
+        overwrite: settings.overwrite,
       },
       queue,
       identity,
@@ -93,7 +104,9 @@ export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Pro
         dump: async (stepSignal) => {
           const { s3Bucket, s3RootPrefix } = settings;
           const from = { lister: source.lister };
-          await runDump({ store: stateStore, from, s3Bucket, s3RootPrefix, dryRun: false, signal: stepSignal });
+          const store = stateStore;
+          const dumped = await runDump({ store, from, s3Bucket, s3RootPrefix, dryRun: false, signal: stepSignal });
+          return dumped.new;
         },
         publish: (request) =>
           publishObjects({
@@ -107,12 +120,6 @@ export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Pro
   );
 }
 
-/** Whether its key can be read and used shows when a reader is made. */
-async function checkCdnSettings(settings: RunSettings, source: SourceBucket, environment: Environment): Promise<void> {
-  const reader = await openCdnReader(settings, source.connection.endpoint, environment);
-  await reader.close();
-}
-
 async function startWorkers(wiring: MigrationWiring, state: EmbeddedState, runId: string): Promise<WorkerGroup> {
   const { settings, environment, logger } = wiring;
   if (settings.processes > 1) {
@@ -121,6 +128,9 @@ async function startWorkers(wiring: MigrationWiring, state: EmbeddedState, runId
       assignment: { runId, settings: wiring.given },
       variables: environment.variables,
       logger,
+      onCrash: async () => {
+        await state.queue.reclaimLeases(isLeaseOwnerGone);
+      },
     });
   }
   // Each start is a worker of its own, with its own counters.

@@ -1,7 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { StateError } from '@object-transfer/core/domain/errors';
+import { ConfigurationError, StateError } from '@object-transfer/core/domain/errors';
+import { EXIT_CODES } from '../exit-codes.ts';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import type { WorkerGroup } from '@object-transfer/run/run-migration';
 
@@ -18,12 +19,15 @@ export interface WorkerProcessesOptions {
   /** Environment variables of the processes. */
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly logger: Logger;
+  /** Called when a process has ended by itself: what it held is free. */
+  readonly onCrash: () => Promise<void>;
 }
 
-/** Crashes that a worker process may have before the migration gives up: each loses only time. */
+/** Crashes in a row before the migration gives up: each loses only time. */
 const MAX_RESTARTS = 5;
+/** A process that has lived so long was well: its next crash is the first of a new row. */
+const WELL_AFTER_MS = 600_000;
 const RESTART_DELAY_MS = 1_000;
-const DONE = 0;
 
 /** Starts worker processes and starts those that crash again. */
 export function startWorkerProcesses(options: WorkerProcessesOptions): WorkerGroup {
@@ -32,13 +36,16 @@ export function startWorkerProcesses(options: WorkerProcessesOptions): WorkerGro
   const children = new Set<ChildProcess>();
   const keepRunning = async (index: number): Promise<void> => {
     for (let restarts = 0; ; restarts++) {
+      const startedAt = performance.now();
       const child = forkWorker(options);
       children.add(child);
       const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
       children.delete(child);
       if (stopping.signal.aborted) return;
+      await options.onCrash();
       const how = signal === null ? `exit code ${code}` : signal;
-      if (restarts >= MAX_RESTARTS || (code !== null && code !== DONE && code < 128)) {
+      if (performance.now() - startedAt > WELL_AFTER_MS) restarts = 0;
+      if (restarts >= MAX_RESTARTS || code === EXIT_CODES.usage) {
         throw new StateError('STATE_UNAVAILABLE', `worker process ${index + 1} ended with ${how}`, {
           op: 'startWorker',
         });
@@ -82,6 +89,9 @@ function forkWorker({ assignment, variables }: WorkerProcessesOptions): ChildPro
 
 /** In a worker process: waits for its assignment. */
 export async function receiveAssignment(): Promise<WorkerAssignment> {
+  if (process.send === undefined) {
+    throw new ConfigurationError('CONFIG_INVALID', '--assigned is for worker processes that `run` starts');
+  }
   // Otherwise the channel by itself does not keep this process alive: now it is all there is to wait for.
   process.channel?.ref();
   const [assignment] = (await once(process, 'message')) as [WorkerAssignment];

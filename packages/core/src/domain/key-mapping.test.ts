@@ -5,6 +5,7 @@ import {
   cdnPath,
   compareUtf8,
   destinationName,
+  dirKeyOf,
   encodeKeyPath,
   isNamelessRootMarker,
   normalizeRootPrefix,
@@ -199,4 +200,14 @@ describe('the order of names', () => {
     expect(compareUtf8('a\u{10000}b', 'a\u{10000}b')).toBe(0);
     expect(compareUtf8('a', 'a\0')).toBeLessThan(0);
   });
+});
+
+test.each([
+  ['photos/2019/a.jpg', '2019/'],
+  ['photos/2019/summer/a.jpg', '2019/'],
+  ['photos/a.jpg', ''],
+  ['photos//a.jpg', '/'],
+  ['photos/', ''],
+])('the key %j belongs to the row %j', (key, dirKey) => {
+  expect(dirKeyOf({ s3RootPrefix: 'photos/' }, key)).toBe(dirKey);
 });

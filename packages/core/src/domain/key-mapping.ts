@@ -20,6 +20,12 @@ export function subfolderPrefix(settings: Pick<KeyMappingSettings, 's3RootPrefix
   return settings.s3RootPrefix + dirKey;
 }
 
+/** The row that a key belongs to: its first folder below the root, or the root itself. */
+export function dirKeyOf(settings: Pick<KeyMappingSettings, 's3RootPrefix'>, key: string): string {
+  const path = key.slice(settings.s3RootPrefix.length);
+  return path.slice(0, path.indexOf('/') + 1);
+}
+
 /**
  * The GCS name for an S3 key: `gcsRootPrefix` + the key without `s3RootPrefix`, which is removed once, at the start.
  * @throws SourceError `SOURCE_KEY_OUTSIDE_ROOT` where the key does not lie under the root

@@ -21,8 +21,9 @@ export async function copyWhole(
     try {
       const read = await readContent(context, route, expected, undefined, signal);
       const { content } = read;
+      const properties = destinationProperties(content, expected.etag);
       if (context.overwrite !== 'always' && found !== undefined && isSameContent(found, read.sizeBytes, read.crc32c)) {
-        await context.destination.recordSourceEtag(plan.name, expected.etag, found.generation, signal);
+        await context.destination.updateProperties(plan.name, found.generation, properties, signal);
         permit.release('succeeded', 1);
         return { status: 'skipped' };
       }
@@ -30,7 +31,7 @@ export async function copyWhole(
         name: plan.name,
         content: read.chunks,
         sizeBytes: read.sizeBytes,
-        properties: destinationProperties(content, expected.etag),
+        properties,
         storageClass: context.storageClassFor(content.storageClass),
         crc32c: read.crc32c,
         md5: content.etagMayBeMd5 && hasMd5EtagForm(expected.etag) ? expected.etag : undefined,

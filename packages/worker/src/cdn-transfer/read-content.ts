@@ -72,6 +72,9 @@ function doubtAbout(content: ObjectContent, expected: ExpectedObject, wantedByte
     const reason = `the copy of ${JSON.stringify(expected.key)} has the ETag ${content.etag}, listed was ${expected.etag}`;
     return new SourceError('SOURCE_STALE_COPY', reason, context);
   }
+  if (content.objectBytes !== undefined && content.objectBytes !== expected.sizeBytes) {
+    return sizeMismatch(expected.key, expected.sizeBytes, content.objectBytes);
+  }
   if (content.bodyBytes !== undefined && content.bodyBytes !== wantedBytes) {
     return sizeMismatch(expected.key, wantedBytes, content.bodyBytes);
   }

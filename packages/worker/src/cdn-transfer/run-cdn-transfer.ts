@@ -1,5 +1,5 @@
 import { consumeMessages } from '@object-transfer/core/runtime/consume-messages';
-import { describeError } from '@object-transfer/core/domain/classify-error';
+import { errorFields } from '@object-transfer/core/domain/classify-error';
 import type { MessageSubscription } from '@object-transfer/core/ports/message-queue';
 import type { ProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { settleMessage, type SettleContext } from './settle-message.ts';
@@ -15,8 +15,8 @@ export interface CdnTransferOptions extends SettleContext {
   readonly stop: AbortSignal;
 }
 
-/** Messages in a process's hands: enough that the objects of the last ones overlap with the first of the next. */
-const MESSAGES_IN_FLIGHT = 8;
+/** Messages in a process's hands: enough for the full concurrency even where a message holds ten objects, as the reference's do. */
+const MESSAGES_IN_FLIGHT = 16;
 /** Of the 30 s that a preempted VM gets, with some left for handing back. */
 const DRAIN_MS = 20_000;
 const HEARTBEAT_MS = 1_000;
@@ -36,7 +36,7 @@ export async function runCdnTransfer(options: CdnTransferOptions): Promise<void>
   let reporting = Promise.resolve();
   const heartbeat = setInterval(() => {
     reporting = reporting.then(report).catch((error: unknown) => {
-      options.logger.warn(describeError(error), 'the heartbeat could not be stored');
+      options.logger.warn(errorFields(error), 'the heartbeat could not be stored');
     });
   }, HEARTBEAT_MS);
   try {

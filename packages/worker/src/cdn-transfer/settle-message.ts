@@ -1,5 +1,6 @@
-import { classifyError, describeError } from '@object-transfer/core/domain/classify-error';
+import { classifyError, describeError, errorFields } from '@object-transfer/core/domain/classify-error';
 import { MessageError } from '@object-transfer/core/domain/errors';
+import { dirKeyOf } from '@object-transfer/core/domain/key-mapping';
 import {
   decodeObjectMessage,
   encodeKeyMessage,
@@ -68,14 +69,15 @@ export async function settleMessage(
 
   if (message.deliveryAttempt < context.maxDeliveries && failed.some(({ error }) => classifyError(error).retryable)) {
     for (const outcome of outcomes) if (outcome.status !== 'failed') context.counters.add(outcome);
-    const delayMs = backoffDelayMs(REDELIVERY_POLICY, message.deliveryAttempt);
+    const retryAfterMs = Math.max(...failed.map(({ error }) => classifyError(error).retryAfterMs ?? 0));
+    const delayMs = backoffDelayMs(REDELIVERY_POLICY, message.deliveryAttempt, retryAfterMs);
     context.logger.warn(
       {
         dir: decoded.dir,
         failed: failed.length,
         deliveryAttempt: message.deliveryAttempt,
         delayMs,
-        ...describeError(failed[0]?.error),
+        ...errorFields(failed[0]?.error),
       },
       'objects of a message failed for now; it comes back',
     );
@@ -88,7 +90,8 @@ export async function settleMessage(
   );
   await handOnFailures(context, message, decoded, failed);
   if (message.deliveryAttempt > 1 || message.attributes['attempt'] !== undefined) {
-    await context.stateStore.resolveObjectErrors(decoded.dir ?? '', settled);
+    const byDir = Map.groupBy(settled, (key) => dirOf(context, decoded, key));
+    for (const [dirKey, keys] of byDir) await context.stateStore.resolveObjectErrors(dirKey, keys);
   }
   for (const outcome of outcomes) context.counters.add(outcome);
   context.counters.messages++;
@@ -104,7 +107,7 @@ async function decodeOrDeadLetter(
   } catch (error) {
     if (!(error instanceof MessageError)) throw error;
     context.counters.poisonMessages++;
-    context.logger.error({ messageId: message.id, ...describeError(error) }, 'a message nobody can use was set aside');
+    context.logger.error({ messageId: message.id, ...errorFields(error) }, 'a message nobody can use was set aside');
     await message.deadLetter(`${error.code}: ${error.message}`);
     return undefined;
   }
@@ -123,7 +126,7 @@ async function handOnFailures(
   const described = failed.map(({ object, error }) => ({ object, ...describeError(error) }));
   await context.stateStore.recordObjectErrors(
     described.map(({ object, code, message: reason }) => ({
-      dirKey: decoded.dir ?? '',
+      dirKey: dirOf(context, decoded, object.key),
       key: object.key,
       code,
       message: reason,
@@ -134,13 +137,18 @@ async function handOnFailures(
     data:
       object.expected === undefined
         ? encodeKeyMessage(object.key)
-        : encodeObjectMessage(decoded.dir ?? '', [object.expected]),
+        : encodeObjectMessage(dirOf(context, decoded, object.key), [object.expected]),
     attributes: { attempt: String(attempt), code, message: cutToBytes(reason, MAX_ATTRIBUTE_BYTES) },
   }));
   await context.publisher.publish(context.errorTopic, messages);
   for (const { object, code, message: reason } of described) {
     context.logger.error({ dir: decoded.dir, key: object.key, code, reason }, 'an object failed');
   }
+}
+
+/** Messages of the reference tool do not say which subfolder their keys belong to. */
+function dirOf(context: SettleContext, message: ObjectMessage, key: string): string {
+  return message.dir ?? dirKeyOf(context.transfer.mapping, key);
 }
 
 /** The longest beginning whose UTF-8 form has at most `maxBytes`. */

@@ -5,7 +5,7 @@ import { DestinationError, SourceError } from '@object-transfer/core/domain/erro
 import { destinationName, isNamelessRootMarker } from '@object-transfer/core/domain/key-mapping';
 import { allowedName } from '@object-transfer/core/domain/object-name-rules';
 import type { ExpectedObject } from '@object-transfer/core/domain/source-object';
-import { backoffDelayMs, retry } from '@object-transfer/core/runtime/retry';
+import { backoffDelayMs, retry, waitsTooLong } from '@object-transfer/core/runtime/retry';
 import { copyInParts } from './copy-in-parts.ts';
 import { copyWhole } from './copy-whole.ts';
 import {
@@ -99,7 +99,7 @@ async function recover(
   }
   if (isDoubtfulCopy(error)) return askWhatIsRight(context, plan, error, attempt, signal);
   const { retryable, retryAfterMs } = classifyError(error);
-  if (!retryable) throw error;
+  if (!retryable || waitsTooLong(error)) throw error;
   return { next: plan, delayMs: backoffDelayMs(context.retryPolicy, attempt, retryAfterMs) };
 }
 
@@ -151,6 +151,7 @@ async function askWhatIsRight(
   }
   const route = nextRoute(context, plan.route);
   if (route !== undefined) return { next: { ...plan, route }, delayMs: 0 };
+  if (waitsTooLong(doubt)) throw doubt;
   const { retryAfterMs } = classifyError(doubt);
   return { next: plan, delayMs: backoffDelayMs(context.retryPolicy, attempt, retryAfterMs) };
 }

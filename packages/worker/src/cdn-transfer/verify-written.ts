@@ -1,6 +1,7 @@
 import type { DestinationObject } from '@object-transfer/core/domain/destination-object';
 import { TransferError } from '@object-transfer/core/domain/errors';
 import type { ExpectedObject } from '@object-transfer/core/domain/source-object';
+import { retry } from '@object-transfer/core/runtime/retry';
 import type { TransferContext } from './transfer-context.ts';
 
 /** True where the destination already has exactly these bytes. */
@@ -21,7 +22,9 @@ export async function verifyWritten(
   signal: AbortSignal,
 ): Promise<void> {
   if (isSameContent(written, expected.sizeBytes, crc32c)) return;
-  await context.destination.delete(written.name, written.generation, signal);
+  await retry(context.retryPolicy, { signal }, () =>
+    context.destination.delete(written.name, written.generation, signal),
+  );
   throw new TransferError(
     'TRANSFER_CHECKSUM_MISMATCH',
     `GCS stored ${written.sizeBytes} bytes with crc32c ${written.crc32c} for ${JSON.stringify(expected.key)}; sent were ${expected.sizeBytes} bytes with crc32c ${crc32c}`,

@@ -1,4 +1,5 @@
 import { describeError } from '@object-transfer/core/domain/classify-error';
+import { ConfigurationError, DestinationError, SourceError } from '@object-transfer/core/domain/errors';
 import type { CheckFigures } from '@object-transfer/core/domain/subfolder';
 import type { StateStore } from '@object-transfer/core/ports/state-store';
 import { compareSubfolder, type CompareContext, type Difference } from './compare-subfolder.ts';
@@ -12,13 +13,16 @@ export interface CheckContext extends CompareContext {
 
 export type CheckResult =
   | { readonly status: 'checked'; readonly figures: CheckFigures }
-  /** A check or a repair of this subfolder is going on elsewhere, or its lease was lost on the way. */
+  /** A check or a repair of this subfolder is going on elsewhere. */
   | { readonly status: 'busy' }
+  /** Somebody else took it over on the way: what was found is not stored. */
+  | { readonly status: 'lost' }
   | { readonly status: 'failed'; readonly error: unknown };
 
 /**
  * Compares one subfolder and stores what was found in its row: the seed's start and end of a sync check. A comparison
  * that could not be completed is stored as the row's error, with the figures of the last one left alone.
+ * @throws the reason of `signal` once it aborts, and what has nothing to do with this subfolder: the state store, the queue
  */
 export async function checkSubfolder(
   context: CheckContext,
@@ -39,12 +43,21 @@ export async function checkSubfolder(
     await held;
     return (await context.stateStore.finishSyncCheck(lease, { figures }))
       ? { status: 'checked', figures }
-      : { status: 'busy' };
+      : { status: 'lost' };
   } catch (error) {
+    if (signal.aborted || !isAboutListing(error)) {
+      // Nothing was found out about the subfolder: its row stays what it was.
+      await context.stateStore.releaseSyncCheck(lease);
+      throw error;
+    }
     const { code, message } = describeError(error);
     await context.stateStore.finishSyncCheck(lease, { error: `${code}: ${message}` });
     return { status: 'failed', error };
   } finally {
     clearInterval(extender);
   }
+}
+
+function isAboutListing(error: unknown): boolean {
+  return error instanceof SourceError || error instanceof DestinationError || error instanceof ConfigurationError;
 }

@@ -1,0 +1,53 @@
+import { ConfigurationError, SourceError } from '@object-transfer/core/domain/errors';
+import type { ObjectFilter } from '@object-transfer/core/domain/object-filter';
+import { isArchivedStorageClass, type SourceObject } from '@object-transfer/core/domain/source-object';
+import type { ObjectLister, ObjectReader } from '@object-transfer/core/ports/object-source';
+import type { Logger } from '@object-transfer/core/runtime/logger';
+import { errorFields } from '@object-transfer/core/domain/classify-error';
+import { DEFAULT_RETRY_POLICY, retry } from '@object-transfer/core/runtime/retry';
+
+export interface CdnCheck {
+  readonly cdn: ObjectReader;
+  readonly lister: ObjectLister;
+  readonly s3RootPrefix: string;
+  readonly filter: ObjectFilter;
+  readonly logger: Logger;
+}
+
+/**
+ * Reads one byte of one object through the CDN before anything is begun: a signing key that the CDN does not accept, or a
+ * host that does not exist, would otherwise be found out object by object.
+ * @throws ConfigurationError where the CDN refuses the signature; SourceError where it cannot be reached
+ */
+export async function checkCdn(check: CdnCheck, signal: AbortSignal): Promise<void> {
+  const object = await findReadable(check, signal);
+  if (object === undefined) return;
+  try {
+    await retry(DEFAULT_RETRY_POLICY, { signal }, async () => {
+      const content = await check.cdn.read({ key: object.key, range: { start: 0, end: 0 }, signal });
+      content.cancel();
+    });
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error;
+    if (error.code === 'SOURCE_SIGNATURE_REJECTED') {
+      throw new ConfigurationError(
+        'CONFIG_INVALID',
+        `the CDN does not accept the signature: ${error.message}; check url_signer_key_pair_id, the private key, and the clock of this machine`,
+        { cause: error },
+      );
+    }
+    if (error.code === 'SOURCE_CONNECTION') throw error;
+    // One object may have troubles of its own, and the transfer knows what to do about them.
+    check.logger.warn({ key: object.key, ...errorFields(error) }, 'the CDN does not serve an object that S3 lists');
+  }
+}
+
+/** The first page is enough to find one that can be read. */
+async function findReadable(check: CdnCheck, signal: AbortSignal): Promise<SourceObject | undefined> {
+  for await (const page of check.lister.listObjects({ prefix: check.s3RootPrefix, signal })) {
+    return page.objects.find(
+      (object) => object.sizeBytes > 0 && !isArchivedStorageClass(object.storageClass) && check.filter(object),
+    );
+  }
+  return undefined;
+}

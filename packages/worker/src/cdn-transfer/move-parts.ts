@@ -1,0 +1,111 @@
+import { classifyError } from '@object-transfer/core/domain/classify-error';
+import { SourceError } from '@object-transfer/core/domain/errors';
+import type { ComposePart } from '@object-transfer/core/ports/object-destination';
+import type { ByteRange, ObjectContent } from '@object-transfer/core/ports/object-source';
+import { retry } from '@object-transfer/core/runtime/retry';
+import { planParts } from './plan-parts.ts';
+import { readContent } from './read-content.ts';
+import { TEMPORARY_STORAGE_CLASS, type TemporaryObjects } from './temporary-objects.ts';
+import type { TransferContext, TransferPlan } from './transfer-context.ts';
+
+/** Ranges of one object under way at a time; the process's limit and byte budget bound them further. */
+const PARALLEL_PARTS = 8;
+
+export interface UploadedPart extends ComposePart {
+  readonly crc32c: number;
+  readonly sizeBytes: number;
+}
+
+export interface MovedParts {
+  /** In order. */
+  readonly parts: readonly UploadedPart[];
+  /** Of one of the ranges: headers and metadata are the same in all. */
+  readonly content: ObjectContent;
+}
+
+/**
+ * Moves an object as ranges, each read under If-Match and checked by GCS as an object of its own.
+ * @throws what the first range to fail threw; the others stop then
+ */
+export async function moveParts(
+  context: TransferContext,
+  plan: TransferPlan,
+  temporary: TemporaryObjects,
+  signal: AbortSignal,
+): Promise<MovedParts> {
+  const failure = new AbortController();
+  const partSignal = AbortSignal.any([signal, failure.signal]);
+  const ranges = planParts(plan.expected.sizeBytes, context.partSizeBytes);
+  const parts: UploadedPart[] = [];
+  let content: ObjectContent | undefined;
+  let next = 0;
+  const moveRemaining = async () => {
+    for (let index = next++; index < ranges.length; index = next++) {
+      const range = ranges[index] as ByteRange;
+      const name = temporary.name();
+      const moved = await retry(context.retryPolicy, { signal: partSignal, unless: isOtherCopy }, () =>
+        movePart(context, plan, range, name, partSignal),
+      );
+      temporary.written(name, moved.part.generation);
+      parts[index] = moved.part;
+      content ??= moved.content;
+    }
+  };
+  const runners = Array.from({ length: Math.min(PARALLEL_PARTS, ranges.length) }, () =>
+    moveRemaining().catch((error: unknown) => {
+      // One lost part loses the object: the others stop at once instead of moving gigabytes for nothing.
+      failure.abort(error);
+      throw error;
+    }),
+  );
+  await Promise.allSettled(runners);
+  if (failure.signal.aborted) throw failure.signal.reason;
+  signal.throwIfAborted();
+  if (content === undefined) throw new RangeError('an object without bytes has no parts');
+  return { parts, content };
+}
+
+/** This route serves something else than what was listed, and will again. */
+function isOtherCopy(error: unknown): boolean {
+  if (!(error instanceof SourceError)) return false;
+  return (
+    error.code === 'SOURCE_STALE_COPY' ||
+    error.code === 'SOURCE_TRANSFORMED_COPY' ||
+    error.code === 'SOURCE_RANGE_NOT_HONOURED'
+  );
+}
+
+async function movePart(
+  context: TransferContext,
+  plan: TransferPlan,
+  range: ByteRange,
+  name: string,
+  signal: AbortSignal,
+): Promise<{ readonly part: UploadedPart; readonly content: ObjectContent }> {
+  const releaseBytes = await context.budget.acquire(range.end - range.start + 1, signal);
+  try {
+    const permit = await context.limit.acquire(signal);
+    try {
+      const read = await readContent(context, plan.route, plan.expected, range, signal);
+      const written = await context.destination.write({
+        name,
+        content: read.chunks,
+        sizeBytes: read.sizeBytes,
+        properties: { metadata: {} },
+        storageClass: TEMPORARY_STORAGE_CLASS,
+        crc32c: read.crc32c,
+        // The temporary name is this attempt's own: what a lost answer left there is overwritten.
+        ifGenerationMatch: undefined,
+        signal,
+      });
+      permit.release('succeeded', 1);
+      const part = { name, generation: written.generation, crc32c: read.crc32c, sizeBytes: read.sizeBytes };
+      return { part, content: read.content };
+    } catch (error) {
+      permit.release(classifyError(error).overload ? 'overload' : 'failed', 0);
+      throw error;
+    }
+  } finally {
+    releaseBytes();
+  }
+}
