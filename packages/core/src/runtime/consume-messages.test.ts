@@ -1,6 +1,7 @@
 import { EventEmitter, on, once } from 'node:events';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
+import { StateError, type StateErrorCode } from '../domain/errors.ts';
 import type { MessageSubscription, PullRequest, ReceivedMessage } from '../ports/message-queue.ts';
 import { consumeMessages, type ConsumeOptions } from './consume-messages.ts';
 
@@ -9,7 +10,7 @@ class MemorySubscription extends EventEmitter implements MessageSubscription {
   readonly pulls: PullRequest[] = [];
   readonly settled: string[] = [];
   closed = false;
-  pullError: Error | undefined;
+  readonly pullErrors: Error[] = [];
   readonly #waiting: ReceivedMessage[] = [];
 
   add(...ids: readonly string[]): void {
@@ -20,11 +21,8 @@ class MemorySubscription extends EventEmitter implements MessageSubscription {
   async pull(request: PullRequest): Promise<readonly ReceivedMessage[]> {
     this.pulls.push(request);
     this.emit('pulled', request);
-    if (this.pullError !== undefined) {
-      const error = this.pullError;
-      this.pullError = undefined;
-      throw error;
-    }
+    const error = this.pullErrors.shift();
+    if (error !== undefined) throw error;
     // Waits for as long as it takes: the tests are about what arrives, not about how long an empty pull lasts.
     while (this.#waiting.length === 0 && !request.signal.aborted) {
       await once(this, 'added', { signal: request.signal }).catch(() => undefined);
@@ -87,6 +85,10 @@ function start(handle: ConsumeOptions['handle'], options: Partial<ConsumeOptions
     ...options,
   });
   return { subscription, stop, logged, done };
+}
+
+function stateError(code: StateErrorCode): StateError {
+  return new StateError(code, code, { op: 'pull' });
 }
 
 /** A gate that handlers wait at until it is opened. */
@@ -203,15 +205,65 @@ test('a message that a handler left by throwing is handed back after a while, an
   expect(JSON.parse(logged[0] ?? '')).toMatchObject({ level: 50, messageId: 'bad', code: 'UNEXPECTED' });
 });
 
-test('pulling goes on after a pull that failed', async () => {
-  const { subscription, stop, logged, done } = start((message) => message.ack().then(() => undefined));
-  subscription.pullError = new Error('connection reset');
-  subscription.add('a');
-  await once(subscription, 'settled');
-  stop.abort();
-  await done;
-  expect(subscription.settled).toEqual(['a acked']);
-  expect(logged.join('')).toContain('connection reset');
+describe('after a pull that failed', () => {
+  test('for now, pulling goes on, after waits that grow', async () => {
+    const { subscription, stop, logged, done } = start((message) => message.ack().then(() => undefined), {
+      pullRetry: { baseDelayMs: 2, maxDelayMs: 5 },
+    });
+    subscription.pullErrors.push(...Array.from({ length: 5 }, () => stateError('STATE_UNAVAILABLE')));
+    subscription.add('a');
+    await subscription.pulled(7);
+    subscription.add('b');
+    while (subscription.settled.length < 2) await once(subscription, 'settled');
+    stop.abort();
+    await done;
+    expect(subscription.settled).toEqual(['a acked', 'b acked']);
+    const lines = logged.map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines).toHaveLength(5);
+    for (const [index, line] of lines.entries()) {
+      expect(line).toMatchObject({ level: 40, code: 'STATE_UNAVAILABLE', reason: 'STATE_UNAVAILABLE' });
+      expect(line['delayMs']).toBeLessThan(Math.min(5, 2 ** (index + 1)));
+    }
+  });
+
+  test('for now, the stop ends the wait', async () => {
+    const { subscription, stop, done } = start(() => Promise.reject(new Error('not expected')), {
+      pullRetry: { baseDelayMs: 1e9, maxDelayMs: 1e9 },
+    });
+    subscription.pullErrors.push(stateError('STATE_UNAVAILABLE'));
+    await subscription.pulled(1);
+    stop.abort();
+    await done;
+    expect(subscription.pulls).toHaveLength(1);
+  });
+
+  test.each([
+    stateError('STATE_STORAGE_FULL'),
+    stateError('STATE_READ_ONLY'),
+    stateError('STATE_CORRUPT'),
+    new TypeError('a defect'),
+  ])('for good, what is under way is handed back and the reason is thrown: $message', async (failure) => {
+    const reasons: unknown[] = [];
+    const { subscription, logged, done } = start(
+      async (_message, signal) => {
+        if (!signal.aborted) await once(signal, 'abort');
+        reasons.push(signal.reason);
+        signal.throwIfAborted();
+      },
+      { maxMessagesInFlight: 4 },
+    );
+    subscription.add('a', 'b');
+    await subscription.pulled(2);
+    // The pull that waits is the last that succeeds.
+    subscription.pullErrors.push(failure);
+    subscription.add('c');
+    const thrown: unknown = await done.catch((error: unknown) => error);
+    expect(thrown).toBe(failure);
+    expect(reasons).toEqual([failure, failure, failure]);
+    expect(subscription.settled.toSorted()).toEqual(['a nacked 0', 'b nacked 0', 'c nacked 0']);
+    expect(subscription.closed).toBe(true);
+    expect(logged).toEqual([]);
+  });
 });
 
 describe('after the stop', () => {
@@ -248,6 +300,27 @@ describe('after the stop', () => {
     expect(subscription.settled).toEqual(['slow nacked 0']);
     // Handing back at the end is no failure of the message.
     expect(logged).toEqual([]);
+  });
+
+  test('a handler that does not end is left behind', async () => {
+    const timersBefore = timers();
+    const { opened, open } = gate();
+    const { subscription, stop, logged, done } = start(
+      (message) => (message.id === 'deaf' ? opened : Promise.resolve()),
+      {
+        drainMs: 5,
+        abortGraceMs: 5,
+      },
+    );
+    subscription.add('deaf', 'done');
+    await subscription.pulled(2);
+    stop.abort();
+    await done;
+    expect(subscription.closed).toBe(true);
+    expect(logged).toHaveLength(1);
+    expect(JSON.parse(logged[0] ?? '')).toMatchObject({ level: 40, messages: 1 });
+    expect(timers()).toBe(timersBefore);
+    open();
   });
 
   test('that came first, not even one message is pulled', async () => {
