@@ -171,7 +171,7 @@ describe('a listing of S3', () => {
   });
 
   test('stops waiting for its next try when it is aborted', async () => {
-    server.script(s3Error(503, 'SlowDown', { 'retry-after': '3600' }));
+    server.script(s3Error(503, 'SlowDown', { 'retry-after': '30' }));
     const controller = new AbortController();
     const listing = collect(lister.listObjects({ prefix: '', signal: controller.signal }), () => []);
     await expect.poll(() => server.requests.length).toBe(1);
