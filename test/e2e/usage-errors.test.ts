@@ -93,6 +93,19 @@ describe('a wrong command line ends with exit code 2, names what is wrong and ch
     expect(stderr).toContain('did you mean s3_root_prefix?');
   });
 
+  it('a dump file of an unknown format', async () => {
+    const { exitCode, stderr } = await refused(
+      ['dump', '--s3-bucket', SOURCE_BUCKET, '--dump-file', 'dump.csv'],
+      async (directory) => {
+        await writeFile(join(directory, 'dump.csv'), 'folder/\nkey;size\n');
+        return ['dump.csv'];
+      },
+    );
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('dump.csv');
+    expect(stderr).toContain('line 2');
+  });
+
   it.each([
     { problem: 'is missing', content: undefined },
     { problem: 'is no key', content: '-----BEGIN NONSENSE-----\nc2VjcmV0\n-----END NONSENSE-----\n' },

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { DUMP } from '@object-transfer/core/config/modules';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
-import { runDump } from '@object-transfer/dump/run-dump';
+import { findSubfolders } from '@object-transfer/dump/find-subfolders';
+import { loadSubfolders } from '@object-transfer/dump/run-dump';
 import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
 import { formatCount } from '../output/format-quantity.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -30,16 +31,15 @@ async function dumpSubfolders(options: ParsedOptions, context: CommandContext): 
   await using cleanup = new AsyncDisposableStack();
   const source = openSourceBucket(settings, context.environment);
   cleanup.defer(() => source.close());
-  if (typeof dumpFile !== 'string') await source.check(settings.s3RootPrefix, context.stop);
-  const state = await openState(settings, createProcessIdentity(), dryRun, cleanup);
-  const result = await runDump({
-    store: state.stateStore,
+  const dirKeys = await findSubfolders({
     from: typeof dumpFile === 'string' ? { dumpFile } : { lister: source.lister },
     s3Bucket: settings.s3Bucket,
     s3RootPrefix: settings.s3RootPrefix,
-    dryRun,
     signal: context.stop,
   });
+  // A file or a bucket that cannot be read leaves no state behind.
+  const state = await openState(settings, createProcessIdentity(), dryRun, cleanup);
+  const result = await loadSubfolders(state.stateStore, dirKeys, dryRun);
   const newRows = dryRun ? 'would be new' : 'new';
   context.stdout.write(
     options['json'] === true
