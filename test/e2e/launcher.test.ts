@@ -20,4 +20,28 @@ describe('the launcher', () => {
       expect(await command.ended).toEqual({ exitCode: 0, signal: null, stdout: '0.1.0\n', stderr: '' });
     },
   );
+
+  it.skipIf(!(majorOf(SYSTEM_NODE) < 24))('passes one signal on, once, and the exit code back', async () => {
+    await using command = new RunningCommand(['local-cloud'], {
+      cwd: tmpdir(),
+      environment: bareEnvironment(tmpdir()),
+      node: SYSTEM_NODE,
+      ownGroup: true,
+    });
+    await command.waitForOutput('object-transfer run');
+    command.killGroup('SIGINT');
+    expect(await command.ended).toMatchObject({ exitCode: 0, signal: null });
+  });
+
+  it.skipIf(!(majorOf(SYSTEM_NODE) < 24))('takes the process that it started along when it is killed', async () => {
+    await using command = new RunningCommand(['local-cloud'], {
+      cwd: tmpdir(),
+      environment: bareEnvironment(tmpdir()),
+      node: SYSTEM_NODE,
+    });
+    await command.waitForOutput('object-transfer run');
+    command.kill('SIGKILL');
+    // Resolves only when the other process has ended, too.
+    expect(await command.ended).toMatchObject({ signal: 'SIGKILL' });
+  });
 });

@@ -28,6 +28,9 @@ if (Number(process.versions.node.split('.')[0]) >= REQUIRED_MAJOR) {
   }
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, OBJECT_TRANSFER_LAUNCHED: '1' },
+    // Out of reach of the terminal's Ctrl-C, which would come twice: once from there and once from here.
+    detached: true,
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));

@@ -3,11 +3,12 @@ import { acceptReferenceSpelling } from './options/reference-spelling.ts';
 import { createProgram } from './program.ts';
 import { stopOnSignals } from './stop-signals.ts';
 
-const stop = stopOnSignals();
+// Not for the processes that this one starts.
+const launched = process.env['OBJECT_TRANSFER_LAUNCHED'] !== undefined;
+delete process.env['OBJECT_TRANSFER_LAUNCHED'];
+const stop = stopOnSignals(launched);
 try {
   await createProgram(stop).parseAsync(acceptReferenceSpelling(process.argv));
 } catch (error) {
   process.exitCode = exitCodeOf(error, process.stderr);
 }
-// A child process ends with its work, not when its parent lets go of the channel.
-if (process.connected) process.disconnect();

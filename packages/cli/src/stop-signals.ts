@@ -1,10 +1,12 @@
 import { StoppedError } from '@object-transfer/core/domain/errors';
 
 /**
- * Aborts on SIGINT, SIGTERM, SIGHUP, and when the process that started this one goes away. A second signal ends the process at once,
- * with the exit code that shells give it.
+ * Aborts on SIGINT, SIGTERM, SIGHUP, and when the process that started this one goes away. A second signal ends the
+ * process at once, with the exit code that shells give it.
+ * @param launched whether it was started by the launcher under an older Node: that one is this process for whoever
+ *   watches it, so where it was killed, this one must not go on either
  */
-export function stopOnSignals(): AbortSignal {
+export function stopOnSignals(launched: boolean): AbortSignal {
   const controller = new AbortController();
   let signalled = false;
   const stop = (reason: string, code: number) => {
@@ -15,7 +17,10 @@ export function stopOnSignals(): AbortSignal {
   process.on('SIGINT', () => stop('SIGINT', 130));
   process.on('SIGTERM', () => stop('SIGTERM', 143));
   process.on('SIGHUP', () => stop('SIGHUP', 129));
-  const stopAsOrphan = () => controller.abort(new StoppedError('stopped: the parent process is gone'));
+  const stopAsOrphan = () => {
+    if (launched) process.kill(process.pid, 'SIGKILL');
+    controller.abort(new StoppedError('stopped: the parent process is gone'));
+  };
   process.on('disconnect', stopAsOrphan);
   // The parent may have gone while this process was loading; without a parent there is no `connected` at all.
   if ('connected' in process && !process.connected) stopAsOrphan();
