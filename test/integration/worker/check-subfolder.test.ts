@@ -4,7 +4,7 @@ import { subfolderStatus } from '@object-transfer/core/domain/subfolder';
 import { checkSubfolder, type CheckContext } from '@object-transfer/worker/sync-check/check-subfolder';
 import { compareSubfolder, type Difference } from '@object-transfer/worker/sync-check/compare-subfolder';
 import { transferObject } from '@object-transfer/worker/cdn-transfer/transfer-object';
-import { Clouds, DESTINATION_BUCKET, never } from './clouds.ts';
+import { Clouds, DESTINATION_BUCKET, never } from '../../fixtures/clouds.ts';
 import { LEASE_MS, openTestState, type TestState } from './embedded-state.ts';
 
 let clouds: Clouds;

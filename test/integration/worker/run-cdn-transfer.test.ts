@@ -5,7 +5,7 @@ import { encodeObjectMessage } from '@object-transfer/core/domain/message-codec'
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { runCdnTransfer } from '@object-transfer/worker/cdn-transfer/run-cdn-transfer';
 import { TransferCounters } from '@object-transfer/worker/cdn-transfer/transfer-counters';
-import { Clouds } from './clouds.ts';
+import { Clouds } from '../../fixtures/clouds.ts';
 import { LEASE_MS, openTestState, type TestState } from './embedded-state.ts';
 
 let clouds: Clouds;

@@ -4,7 +4,7 @@ import { decodeObjectMessage, encodeObjectMessage } from '@object-transfer/core/
 import type { ReceivedMessage } from '@object-transfer/core/ports/message-queue';
 import { settleMessage, type SettleContext } from '@object-transfer/worker/cdn-transfer/settle-message';
 import { TransferCounters } from '@object-transfer/worker/cdn-transfer/transfer-counters';
-import { Clouds, isGet, never } from './clouds.ts';
+import { Clouds, isGet, never } from '../../fixtures/clouds.ts';
 import { openTestState, type TestState } from './embedded-state.ts';
 
 let clouds: Clouds;

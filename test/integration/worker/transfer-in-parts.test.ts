@@ -3,7 +3,7 @@ import { ByteBudget } from '@object-transfer/core/runtime/byte-budget';
 import type { TransferContext, TransferOutcome } from '@object-transfer/worker/cdn-transfer/transfer-context';
 import { sweepParts, partsPrefix } from '@object-transfer/worker/cdn-transfer/sweep-parts';
 import { transferObject } from '@object-transfer/worker/cdn-transfer/transfer-object';
-import { Clouds, DESTINATION_BUCKET, firstTimes, isGet, never } from './clouds.ts';
+import { Clouds, DESTINATION_BUCKET, firstTimes, isGet, never } from '../../fixtures/clouds.ts';
 
 const PART_BYTES = 1000;
 

@@ -6,7 +6,7 @@ import type { DestinationObject } from '@object-transfer/core/domain/destination
 import type { ExpectedObject } from '@object-transfer/core/domain/source-object';
 import type { TransferContext, TransferOutcome } from '@object-transfer/worker/cdn-transfer/transfer-context';
 import { transferObject } from '@object-transfer/worker/cdn-transfer/transfer-object';
-import { Clouds, DESTINATION_BUCKET, firstTimes, isGet, never } from './clouds.ts';
+import { Clouds, DESTINATION_BUCKET, firstTimes, isGet, never } from '../../fixtures/clouds.ts';
 
 let clouds: Clouds;
 beforeAll(async () => {
