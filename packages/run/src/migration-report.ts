@@ -1,3 +1,5 @@
+import { compareUtf8 } from '@object-transfer/core/domain/key-mapping';
+
 /** What `run --report FILE` writes, and what its exit code follows from. Sizes in bytes. */
 export interface MigrationReport {
   readonly subfolders: number;
@@ -37,6 +39,7 @@ export interface ReportFigures {
   readonly objectsNotEqual: number;
   readonly objectsTransferred: number;
   readonly bytesTransferred: number;
+  /** In any order; where there are too many for a report, the first ones go in. */
   readonly failures: readonly ReportedFailure[];
   readonly elapsedMs: number;
 }
@@ -58,7 +61,7 @@ export function createReport(figures: ReportFigures): MigrationReport {
     },
     bytes: { listed: figures.bytesListed, transferred: figures.bytesTransferred },
     verified: figures.unverifiedSubfolders === 0 && figures.objectsNotEqual === 0 && figures.failures.length === 0,
-    failures: figures.failures.slice(0, MAX_REPORTED_FAILURES),
+    failures: figures.failures.slice(0, MAX_REPORTED_FAILURES).toSorted((a, b) => compareUtf8(a.key, b.key)),
     elapsedMs: figures.elapsedMs,
   };
 }
