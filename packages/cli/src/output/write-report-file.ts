@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs';
 import { access, constants, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
@@ -11,6 +12,9 @@ export async function checkReportFile(file: string): Promise<void> {
     throw new ConfigurationError('CONFIG_INVALID', `--report: cannot write to the folder of ${JSON.stringify(file)}`, {
       cause: error,
     });
+  }
+  if (existsSync(file) && statSync(file).isDirectory()) {
+    throw new ConfigurationError('CONFIG_INVALID', `--report: ${JSON.stringify(file)} is a folder, not a file`);
   }
 }
 
