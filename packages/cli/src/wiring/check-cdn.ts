@@ -4,7 +4,7 @@ import { isArchivedStorageClass, type SourceObject } from '@object-transfer/core
 import type { ObjectLister, ObjectReader } from '@object-transfer/core/ports/object-source';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import { errorFields } from '@object-transfer/core/domain/classify-error';
-import { DEFAULT_RETRY_POLICY, retry } from '@object-transfer/core/runtime/retry';
+import { DEFAULT_RETRY_POLICY, retry, type RetryPolicy } from '@object-transfer/core/runtime/retry';
 
 export interface CdnCheck {
   readonly cdn: ObjectReader;
@@ -12,6 +12,7 @@ export interface CdnCheck {
   readonly s3RootPrefix: string;
   readonly filter: ObjectFilter;
   readonly logger: Logger;
+  readonly retryPolicy?: RetryPolicy | undefined;
 }
 
 /**
@@ -23,7 +24,7 @@ export async function checkCdn(check: CdnCheck, signal: AbortSignal): Promise<vo
   const object = await findReadable(check, signal);
   if (object === undefined) return;
   try {
-    await retry(DEFAULT_RETRY_POLICY, { signal }, async () => {
+    await retry(check.retryPolicy ?? DEFAULT_RETRY_POLICY, { signal }, async () => {
       const content = await check.cdn.read({ key: object.key, range: { start: 0, end: 0 }, signal });
       content.cancel();
     });
