@@ -15,7 +15,7 @@ export interface DifferenceContext {
   readonly runStartedAt: Date;
   /** False in the last round: nothing is published any more. */
   readonly republish: boolean;
-  /** Waits until the queue has room. */
+  /** Resolves when the queue has room. */
   readonly waitForRoom: () => Promise<void>;
   readonly onPublished: (objects: number, bytes: number) => void;
 }

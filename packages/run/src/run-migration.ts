@@ -27,14 +27,13 @@ import { waitForRoom, waitUntilDrained } from './wait-until-drained.ts';
  * that arrived before a crash are found there and skipped. What a dead run held is taken over at once.
  */
 export interface MigrationOptions {
-  readonly verification: Omit<
-    VerifyContext,
-    'runStartedAt' | 'republish' | 'onChecked' | 'onPublished' | 'waitForRoom'
-  >;
+  readonly verification: Omit<VerifyContext, 'runStartedAt' | 'republish' | 'onChecked' | 'onPublished' | 'makeRoom'>;
   readonly queue: EmbeddedQueueControl;
   readonly steps: MigrationSteps;
   readonly identity: ProcessIdentity;
   readonly logger: Logger;
+  /** Messages on the queue beyond which publishing waits; default 20,000: minutes of work, and megabytes of disk. */
+  readonly maxWaitingMessages?: number | undefined;
   /** Called about once a second, and at every change of phase. */
   readonly onProgress: (progress: MigrationProgress) => void;
 }
@@ -73,7 +72,6 @@ export interface WorkerGroup {
 
 /** Rounds of transferring and checking, the first included. */
 const MAX_ROUNDS = 3;
-/** Messages on the queue beyond which publishing waits: minutes of work, and megabytes of disk. */
 const MAX_WAITING_MESSAGES = 20_000;
 /** Between looks at subfolders that somebody else holds. */
 const LEASE_POLL_MS = 1_000;
@@ -114,7 +112,7 @@ async function migrate(options: MigrationOptions, runId: string, signal: AbortSi
           ...options.verification,
           runStartedAt: startedAt,
           republish: round < MAX_ROUNDS,
-          waitForRoom: () => roomOnQueue(options, signal),
+          makeRoom: (checkSignal) => workOff(options, runId, checkSignal),
           onPublished: (objects, bytes) => tracker.addPublished(objects, bytes),
           onChecked: () => tracker.subfoldersChecked++,
         },
@@ -169,29 +167,50 @@ async function sweepDeadParts(options: MigrationOptions, signal: AbortSignal): P
 }
 
 function roomOnQueue(options: MigrationOptions, signal: AbortSignal): Promise<void> {
-  return waitForRoom(options.queue, options.verification.objectTopic, MAX_WAITING_MESSAGES, signal);
+  return waitForRoom(options.queue, options.verification.objectTopic, maxWaiting(options), signal);
+}
+
+function maxWaiting(options: MigrationOptions): number {
+  return options.maxWaitingMessages ?? MAX_WAITING_MESSAGES;
+}
+
+/** No worker is there while subfolders are compared: a queue that is full by then would never have room again. */
+async function workOff(options: MigrationOptions, runId: string, signal: AbortSignal): Promise<void> {
+  const { queue, verification } = options;
+  if ((await queue.backlog(verification.objectTopic)).waiting <= maxWaiting(options)) return;
+  await withWorkers(options, runId, signal, (workSignal) =>
+    waitUntilDrained(queue, verification.objectTopic, workSignal),
+  );
 }
 
 /** Publishes and transfers until nothing is left to do. */
-async function transfer(
+function transfer(
   options: MigrationOptions,
   runId: string,
   tracker: MigrationTracker,
   signal: AbortSignal,
 ): Promise<readonly ReportedFailure[]> {
+  const { mapping, objectTopic } = options.verification;
+  return withWorkers(options, runId, signal, async (workSignal) => {
+    const failures = await publishAll(options, tracker, workSignal);
+    tracker.publishingDone = true;
+    await waitUntilDrained(options.queue, objectTopic, workSignal);
+    return failures.map(({ dirKey, code, message }) => ({ key: subfolderPrefix(mapping, dirKey), code, message }));
+  });
+}
+
+/** @param work gets a signal that aborts when the workers cannot be kept running, too */
+async function withWorkers<T>(
+  options: MigrationOptions,
+  runId: string,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const workers = await options.steps.startWorkers(runId);
   const failure = new AbortController();
   const workersEnded = workers.ended.catch((error: unknown) => failure.abort(error));
-  const stepSignal = AbortSignal.any([signal, failure.signal]);
   try {
-    const failures = await publishAll(options, tracker, stepSignal);
-    tracker.publishingDone = true;
-    await waitUntilDrained(options.queue, options.verification.objectTopic, stepSignal);
-    return failures.map(({ dirKey, code, message }) => ({
-      key: subfolderPrefix(options.verification.mapping, dirKey),
-      code,
-      message,
-    }));
+    return await work(AbortSignal.any([signal, failure.signal]));
   } finally {
     await workers.stop();
     await workersEnded;

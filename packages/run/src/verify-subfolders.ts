@@ -11,8 +11,10 @@ import { eachSubfolder } from './each-subfolder.ts';
 import type { ReportedFailure } from './migration-report.ts';
 
 /** Compares every subfolder with the destination; what becomes of the differences, `DifferenceHandler` decides. */
-export interface VerifyContext extends CheckContext, DifferenceContext {
+export interface VerifyContext extends CheckContext, Omit<DifferenceContext, 'waitForRoom'> {
   readonly stateStore: CheckContext['stateStore'];
+  /** Makes room on the queue, where there is none. */
+  readonly makeRoom: (signal: AbortSignal) => Promise<void>;
   readonly onChecked: () => void;
 }
 
@@ -36,14 +38,25 @@ export async function verifySubfolders(context: VerifyContext, signal: AbortSign
   const failures: ReportedFailure[] = [];
   let republished = 0;
   let mayPass = false;
+  const failure = new AbortController();
+  const checkSignal = AbortSignal.any([signal, failure.signal]);
+  let makingRoom: Promise<void> | undefined;
+  const differenceContext: DifferenceContext = {
+    ...context,
+    // Once for all that wait for it.
+    waitForRoom: () =>
+      (makingRoom ??= context.makeRoom(checkSignal).finally(() => {
+        makingRoom = undefined;
+      })),
+  };
   const checkRows = async () => {
     // One generator feeds all: it hands each row to whoever asks next.
     for (let next = await rows.next(); next.done !== true; next = await rows.next()) {
-      signal.throwIfAborted();
+      checkSignal.throwIfAborted();
       const { dirKey } = next.value;
-      const differences = await DifferenceHandler.open(context, dirKey);
-      const result = await checkWhenFree(context, dirKey, differences, signal);
-      signal.throwIfAborted();
+      const differences = await DifferenceHandler.open(differenceContext, dirKey);
+      const result = await checkWhenFree(context, dirKey, differences, checkSignal);
+      checkSignal.throwIfAborted();
       await differences.finish(result.status === 'checked');
       republished += differences.republished;
       if (result.status !== 'checked')
@@ -52,7 +65,15 @@ export async function verifySubfolders(context: VerifyContext, signal: AbortSign
       context.onChecked();
     }
   };
-  await Promise.all(Array.from({ length: PARALLEL_CHECKS }, checkRows));
+  const checks = Array.from({ length: PARALLEL_CHECKS }, () =>
+    checkRows().catch((error: unknown) => {
+      failure.abort(error);
+      throw error;
+    }),
+  );
+  // None is left at work when the first failure is thrown: the caller closes what they work with.
+  await Promise.allSettled(checks);
+  if (failure.signal.aborted) throw failure.signal.reason;
   return { republished, failures, mayPass };
 }
 

@@ -50,6 +50,24 @@ test('an object that failed for good is not published again in the same run, but
   expect(await rig.migrate()).toMatchObject({ objects: { transferred: 1, failed: 0 }, verified: true, failures: [] });
 });
 
+test(
+  'more differences than the queue has room for are worked off while subfolders are compared',
+  { timeout: 30_000 },
+  async () => {
+    const { clouds } = rig;
+    const keys = ['a', 'b', 'c', 'd'].flatMap((folder) => [1, 2, 3, 4].map((index) => `${folder}/${index}`));
+    for (const key of keys) clouds.put(key, key);
+    const settings = { packing: { maxObjects: 1, maxBytes: 2 ** 30 }, maxWaitingMessages: 2 };
+    expect(await rig.migrate(settings)).toMatchObject({ verified: true });
+    for (const key of keys) clouds.gcs.objects.remove(DESTINATION_BUCKET, key);
+    expect(await rig.migrate(settings)).toMatchObject({
+      objects: { listed: 16, transferred: 16, skipped: 0, failed: 0 },
+      verified: true,
+    });
+    expect(rig.rounds).toBe(2);
+  },
+);
+
 function source(key: string, sizeBytes: number): SourceObject {
   return { key, sizeBytes, etag: '0'.repeat(32), lastModified: new Date(0), storageClass: 'STANDARD' };
 }

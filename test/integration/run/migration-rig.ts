@@ -20,6 +20,7 @@ export interface RunSettings {
   readonly overwrite?: OverwritePolicy;
   readonly packing?: PackingLimits;
   readonly leaseMs?: number;
+  readonly maxWaitingMessages?: number;
   /** Called when a phase begins, before anything is done in it. */
   readonly onPhase?: (phase: MigrationPhase) => void;
 }
@@ -94,6 +95,7 @@ export class MigrationRig {
           queue,
           identity,
           logger: this.#logger,
+          maxWaitingMessages: settings.maxWaitingMessages,
           onProgress: ({ phase }) => {
             if (phase === this.phases.at(-1)) return;
             this.phases.push(phase);
