@@ -16,7 +16,7 @@ import { runCdnTransfer } from '@object-transfer/worker/cdn-transfer/run-cdn-tra
 import { TransferCounters } from '@object-transfer/worker/cdn-transfer/transfer-counters';
 import { Clouds, never } from '../../fixtures/clouds.ts';
 
-export interface RunSettings {
+interface RunSettings {
   readonly overwrite?: OverwritePolicy;
   readonly packing?: PackingLimits;
   readonly leaseMs?: number;
@@ -25,7 +25,7 @@ export interface RunSettings {
   readonly onPhase?: (phase: MigrationPhase) => void;
 }
 
-export interface LogLine {
+interface LogLine {
   readonly message: string;
   readonly [field: string]: unknown;
 }
