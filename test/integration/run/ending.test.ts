@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { RequestInterceptor } from '@object-transfer/local-cloud/http/listen';
-import { expectExitCode } from '../../e2e/command.ts';
+import { expectExitCode, type CommandResult } from '../../e2e/command.ts';
 import { Rehearsal, type RehearsalOptions } from '../../e2e/rehearsal.ts';
 import { putNumberedObjects } from '../../e2e/source-objects.ts';
 import { isList } from './list-requests.ts';
@@ -13,15 +13,20 @@ import { isList } from './list-requests.ts';
 /** A run that cannot go on ends, by itself and soon: here the command is a process whose end is waited for. */
 const SOON_MS = 40_000;
 
-let rehearsal: Rehearsal | undefined;
+/** Undone after a test, the last first, even where a run has not ended: nothing of it is left. */
+let cleanup = new AsyncDisposableStack();
 afterEach(async () => {
-  await rehearsal?.[Symbol.asyncDispose]();
-  rehearsal = undefined;
+  const done = cleanup;
+  cleanup = new AsyncDisposableStack();
+  await done.disposeAsync();
 });
 
 async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
-  rehearsal = await Rehearsal.start(options);
-  return rehearsal;
+  return cleanup.use(await Rehearsal.start(options));
+}
+
+function run(cloud: Rehearsal, ...flags: readonly string[]): Promise<CommandResult> {
+  return cleanup.use(cloud.start(...cloud.runFlags, ...flags)).ended;
 }
 
 /** Refuses what `matches` accepts, but for the first `passed` of it. */
@@ -61,11 +66,11 @@ test(
       },
     });
     cloud.source.put('folder/object', 'x');
-    const result = await cloud.run();
+    const result = await run(cloud);
     expectExitCode(result, 3);
     expect(result.stderr).toContain('temporary parts could not be looked for');
     expect(result.stderr).toContain('(SOURCE_FORBIDDEN)');
-    expect(result.report).toBeUndefined();
+    expect(await cloud.readReport()).toBeUndefined();
   },
 );
 
@@ -75,7 +80,7 @@ describe('worker processes', () => {
       interceptGcs: refuseAfter(1, asksForBucket, (response) => response.writeHead(403).end()),
     });
     cloud.source.put('folder/object', 'x');
-    const result = await cloud.run('--processes', '2');
+    const result = await run(cloud, '--processes', '2');
     expectExitCode(result, 3);
     expect(result.stderr).toMatch(/worker process [12] ended with exit code 3.*\(STATE_UNAVAILABLE\)/);
     const restarts = result.stderr.split('\n').filter((line) => line.includes('starting it again'));
@@ -88,7 +93,7 @@ describe('worker processes', () => {
       interceptGcs: refuseAfter(1, asksForBucket, (response) => response.writeHead(404).end()),
     });
     cloud.source.put('folder/object', 'x');
-    const result = await cloud.run('--processes', '2');
+    const result = await run(cloud, '--processes', '2');
     expectExitCode(result, 3);
     expect(result.stderr).toMatch(/worker process [12] ended with exit code 2/);
     expect(result.stderr).not.toContain('starting it again');
@@ -98,11 +103,11 @@ describe('worker processes', () => {
 test('a migration that has begun does not ask the CDN for proof again', { timeout: SOON_MS }, async () => {
   const cloud = await rehearse({});
   cloud.source.put('folder/object', 'x');
-  expectExitCode(await cloud.run(), 0);
+  expectExitCode(await run(cloud), 0);
   cloud.cdn.stats.reset();
-  const result = await cloud.run();
+  const result = await run(cloud);
   expectExitCode(result, 0);
-  expect(result.report).toMatchObject({ objects: { listed: 1, skipped: 1 }, verified: true });
+  expect(await cloud.readReport()).toMatchObject({ objects: { listed: 1, skipped: 1 }, verified: true });
   expect(cloud.cdn.stats.requests).toBe(0);
 });
 
@@ -136,22 +141,13 @@ describe.skipIf(!canMount)('a disk that gets full while objects are transferred'
     disk = cloud.path('disk');
     await mkdir(disk);
     expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', disk]).stderr.toString()).toBe('');
-    try {
-      putNumberedObjects(cloud.source, 3, 50);
-      const result = await cloud.run(
-        '--state',
-        join(disk, 'state.sqlite'),
-        '--num-single-message',
-        '1',
-        '--processes',
-        `${processes}`,
-      );
-      expect(isFull).toBe(true);
-      expectExitCode(result, 3);
-      expect(result.stderr).toContain('(STATE_STORAGE_FULL)');
-      expect(result.report).toBeUndefined();
-    } finally {
-      spawnSync('umount', [disk]);
-    }
+    cleanup.defer(() => void spawnSync('umount', [disk]));
+    putNumberedObjects(cloud.source, 3, 50);
+    const flags = ['--state', join(disk, 'state.sqlite'), '--num-single-message', '1', '--processes', `${processes}`];
+    const result = await run(cloud, ...flags);
+    expect(isFull).toBe(true);
+    expectExitCode(result, 3);
+    expect(result.stderr).toContain('(STATE_STORAGE_FULL)');
+    expect(await cloud.readReport()).toBeUndefined();
   });
 });
