@@ -1,12 +1,9 @@
-import { allowedName } from '@object-transfer/core/domain/object-name-rules';
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { DestinationObject } from '@object-transfer/core/domain/destination-object';
-import type { ExpectedObject } from '@object-transfer/core/domain/source-object';
-import type { TransferContext, TransferOutcome } from '@object-transfer/worker/cdn-transfer/transfer-context';
 import { transferObject } from '@object-transfer/worker/cdn-transfer/transfer-object';
 import { Clouds, DESTINATION_BUCKET, firstTimes, isGet, never } from '../../fixtures/clouds.ts';
+import { failedWith, transferOne, transferred } from './transfer-one.ts';
 
 let clouds: Clouds;
 beforeAll(async () => {
@@ -20,28 +17,11 @@ function md5(body: string | Buffer): string {
 }
 
 function transfer(
-  request: { readonly key: string; readonly expected?: ExpectedObject | undefined },
-  overrides: Partial<TransferContext> = {},
-  found: readonly DestinationObject[] = [],
-): Promise<TransferOutcome> {
-  const known = new Map(found.map((object) => [object.name, object]));
-  const wanted = { key: request.key, expected: request.expected };
-  return transferObject(clouds.transferContext(overrides), wanted, known, never);
-}
-
-function transferred(bytes: number, more: Partial<TransferOutcome> = {}): TransferOutcome {
-  return {
-    status: 'transferred',
-    bytes,
-    changed: false,
-    route: 'cdn',
-    missingMetadataCount: 0,
-    ...more,
-  } as TransferOutcome;
-}
-
-function failedWith(code: string): unknown {
-  return { status: 'failed', error: expect.objectContaining({ code }) as unknown };
+  request: Parameters<typeof transferOne>[1],
+  overrides?: Parameters<typeof transferOne>[2],
+  found?: Parameters<typeof transferOne>[3],
+): ReturnType<typeof transferOne> {
+  return transferOne(clouds, request, overrides, found);
 }
 
 async function bytesAt(name: string): Promise<string | undefined> {
@@ -53,10 +33,6 @@ async function cacheOldCopy(key: string): Promise<void> {
   await fetch(`${clouds.cdn.url}/${key}`, { headers: { 'accept-encoding': 'identity' } }).then((response) =>
     response.arrayBuffer(),
   );
-}
-
-function occupy(name: string, bytes: string, metadata: Record<string, string> = {}): void {
-  clouds.gcs.objects.put(DESTINATION_BUCKET, name, bytes, { metadata });
 }
 
 function nearlineForInfrequent(s3StorageClass: string): string {
@@ -337,91 +313,6 @@ describe('an upload whose answer is lost', () => {
     expect(await transfer({ key: 'lost-answer', expected })).toEqual({ status: 'skipped' });
     expect(await bytesAt('lost-answer')).toBe('abc');
     expect(clouds.gcs.stats.uploads(DESTINATION_BUCKET).get('lost-answer')).toBe(1);
-  });
-});
-
-describe('a name that is taken', () => {
-  test('by the same bytes is skipped, known beforehand or not', async () => {
-    const expected = clouds.put('same', 'abc');
-    occupy('same', 'abc');
-    expect(await transfer({ key: 'same', expected })).toEqual({ status: 'skipped' });
-    const found = await clouds.transferContext().destination.stat('same', never);
-    const gets = clouds.cdn.stats.requests;
-    expect(await transfer({ key: 'same', expected }, {}, found === undefined ? [] : [found])).toEqual({
-      status: 'skipped',
-    });
-    expect(clouds.cdn.stats.requests).toBe(gets);
-  });
-
-  test('by the same bytes without proof is read, skipped, and proven and described from then on', async () => {
-    const expected = clouds.put('proof', 'abc', {
-      etag: `${md5('abc')}-1`,
-      lastModifiedMs: 7_000,
-      attributes: { contentType: 'text/x-proof', cacheControl: 'no-store', userMetadata: { author: 'Zoë' } },
-    });
-    occupy('proof', 'abc', { mine: 'kept' });
-    expect(await transfer({ key: 'proof', expected })).toEqual({ status: 'skipped' });
-    expect((await clouds.arrived('proof'))?.resource).toMatchObject({
-      contentType: 'text/x-proof',
-      cacheControl: 'no-store',
-      metadata: {
-        mine: 'kept',
-        author: 'Zoë',
-        'x-goog-source-etag': expected.etag,
-        'goog-reserved-file-mtime': '7',
-      },
-    });
-    expect(clouds.gcs.stats.uploads(DESTINATION_BUCKET).has('proof')).toBe(false);
-  });
-
-  test('by other bytes is overwritten', async () => {
-    const expected = clouds.put('other', 'abc');
-    occupy('other', 'xyz');
-    expect(await transfer({ key: 'other', expected })).toEqual(transferred(3));
-    expect(await bytesAt('other')).toBe('abc');
-  });
-
-  test('by other bytes is left alone under the policy never', async () => {
-    const expected = clouds.put('never', 'abc');
-    occupy('never', 'xyz');
-    expect(await transfer({ key: 'never', expected }, { overwrite: 'never' })).toEqual({ status: 'skipped' });
-    expect(await bytesAt('never')).toBe('xyz');
-  });
-
-  test('by the same bytes is written again under the policy always', async () => {
-    const expected = clouds.put('always', 'abc');
-    occupy('always', 'abc', { 'x-goog-source-etag': expected.etag });
-    expect(await transfer({ key: 'always', expected }, { overwrite: 'always' })).toEqual(transferred(3));
-    expect(clouds.gcs.stats.uploads(DESTINATION_BUCKET).get('always')).toBe(1);
-  });
-
-  test('between looking and writing is looked at again, never overwritten blindly', async () => {
-    const expected = clouds.put('race', 'abc');
-    occupy('race', 'old');
-    const found = await clouds.transferContext().destination.stat('race', never);
-    occupy('race', 'abc', { 'x-goog-source-etag': expected.etag });
-    expect(await transfer({ key: 'race', expected }, {}, found === undefined ? [] : [found])).toEqual({
-      status: 'skipped',
-    });
-  });
-});
-
-describe('a name that GCS forbids', () => {
-  test('fails before any byte moves', async () => {
-    const key = 'line\nfeed';
-    const expected = clouds.put(key, 'abc');
-    const requests = clouds.cdn.stats.requests;
-    expect(await transfer({ key, expected })).toEqual(failedWith('DESTINATION_NAME_FORBIDDEN'));
-    expect(clouds.cdn.stats.requests).toBe(requests);
-  });
-
-  test('is changed where the policy says so', async () => {
-    const key = 'line\nfeed';
-    const expected = clouds.put(key, 'abc');
-    expect(await transfer({ key, expected }, { namePolicy: 'rename' })).toEqual(transferred(3));
-    const { name } = allowedName(key, 'rename', key);
-    expect(name).toMatch(/^line%0Afeed~[0-9a-f]{8}$/);
-    expect(await bytesAt(name)).toBe('abc');
   });
 });
 

@@ -50,8 +50,8 @@ export async function runMigrationCommand(options: ParsedOptions, context: Comma
       context.stop,
     );
     progress.end();
-    if (reportFile !== undefined) await writeReportFile(reportFile, report);
     context.stdout.write(options['json'] === true ? `${JSON.stringify(report)}\n` : summarizeReport(report));
+    if (reportFile !== undefined) await writeReportFile(reportFile, report);
     return report.verified ? EXIT_CODES.done : EXIT_CODES.failures;
   } finally {
     progress.end();

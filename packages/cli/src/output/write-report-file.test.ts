@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -40,4 +40,15 @@ test('a folder that does not exist is found out before any work, and nothing is 
 
 test.each(['', '/'])('a folder is no place for a report, with %j at its end', async (end) => {
   await expect(checkReportFile(directory + end)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+});
+
+test('a report that cannot be written at the end says why, and leaves nothing half-written', async () => {
+  const file = join(directory, 'report.json');
+  // A folder that has come into the way meanwhile.
+  await mkdir(file);
+  await expect(writeReportFile(file, REPORT)).rejects.toMatchObject({
+    code: 'STATE_READ_ONLY',
+    message: expect.stringContaining(file) as string,
+  });
+  expect(await readdir(directory)).toEqual(['report.json']);
 });

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
-import { access, constants, rename, writeFile } from 'node:fs/promises';
+import { access, constants, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ConfigurationError } from '@object-transfer/core/domain/errors';
+import { ConfigurationError, StateError } from '@object-transfer/core/domain/errors';
 import type { MigrationReport } from '@object-transfer/run/migration-report';
 
 /** @throws ConfigurationError before any work begins where the report could not be written at its end */
@@ -18,9 +18,22 @@ export async function checkReportFile(file: string): Promise<void> {
   }
 }
 
-/** Writes the report whole or not at all. */
+/**
+ * Writes the report whole or not at all.
+ * @throws StateError `STATE_STORAGE_FULL` or `STATE_READ_ONLY` where it cannot be written
+ */
 export async function writeReportFile(file: string, report: MigrationReport): Promise<void> {
   const unfinished = `${file}.${process.pid}.tmp`;
-  await writeFile(unfinished, `${JSON.stringify(report, null, 2)}\n`);
-  await rename(unfinished, file);
+  try {
+    await writeFile(unfinished, `${JSON.stringify(report, null, 2)}\n`);
+    await rename(unfinished, file);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    throw new StateError(
+      code === 'ENOSPC' || code === 'EDQUOT' ? 'STATE_STORAGE_FULL' : 'STATE_READ_ONLY',
+      `the report could not be written: ${message}`,
+      { op: 'writeReport', destination: file, cause: error },
+    );
+  }
 }

@@ -11,7 +11,7 @@ import type { TransferContext, TransferPlan } from './transfer-context.ts';
 /** Ranges of one object under way at a time; the process's limit and byte budget bound them further. */
 const PARALLEL_PARTS = 8;
 
-export interface UploadedPart extends ComposePart {
+interface UploadedPart extends ComposePart {
   readonly crc32c: number;
   readonly sizeBytes: number;
 }
