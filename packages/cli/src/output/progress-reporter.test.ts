@@ -105,4 +105,11 @@ describe('on a terminal', () => {
     expect(written()).toBe('\r\u001B[2K');
     expect(log).toEqual([]);
   });
+
+  test('one that does not tell its width gets a line of usual width', () => {
+    const { reporter, written } = report({ columns: 0 });
+    reporter.show(PROGRESS);
+    expect(written()).toContain('transferring  1,000 of 4,000 objects, ');
+    expect(written().length).toBeLessThanOrEqual('\r\u001B[2K'.length + 79);
+  });
 });

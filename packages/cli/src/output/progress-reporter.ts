@@ -19,8 +19,9 @@ export function createProgressReporter(stream: NodeJS.WriteStream, logger: Logge
 function terminalReporter(stream: NodeJS.WriteStream): ProgressReporter {
   return {
     show: (progress) => {
-      const line = progressLine(progress);
-      stream.write(`\r\x1b[2K${line.slice(0, Math.max(20, stream.columns - 1))}`);
+      // A terminal that does not tell its width says 0. A line that wrapped could not be written over.
+      const columns = stream.columns > 0 ? stream.columns : 80;
+      stream.write(`\r\x1b[2K${progressLine(progress).slice(0, columns - 1)}`);
     },
     end: () => {
       stream.write('\r\x1b[2K');
