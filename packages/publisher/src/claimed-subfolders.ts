@@ -30,12 +30,15 @@ export class ClaimedSubfolders {
     return this.#waiting.shift();
   }
 
-  /** Gives back what nobody took. */
+  /**
+   * Gives back what nobody took. However that goes, nothing is extended any more: a timer left running would keep the
+   * process alive for ever.
+   * @throws what the store threw first
+   */
   async close(): Promise<void> {
-    for (const keeper of this.#waiting.splice(0)) {
-      await keeper.stop();
-      await this.#store.releaseSubfolder(keeper.lease);
-    }
+    const keepers = this.#waiting.splice(0);
+    await Promise.all(keepers.map((keeper) => keeper.stop()));
+    for (const keeper of keepers) await this.#store.releaseSubfolder(keeper.lease);
   }
 
   async #claim(): Promise<void> {

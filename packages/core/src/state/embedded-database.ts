@@ -146,13 +146,22 @@ export class EmbeddedDatabase {
       this.commit();
       for (const resolve of settle) resolve();
     } catch (error) {
-      this.rollback();
+      this.#rollbackQuietly();
       if (begun && group.length > 1) {
         // It concerns one of them, who gets it when each runs alone.
         for (const write of group) await this.#writeGroup([write]);
       } else {
         for (const write of group) write.reject(toStateError(error, write.op, this.file));
       }
+    }
+  }
+
+  /** Whoever waits for a write is told why it failed; that taking it back failed, too, must not leave them waiting. */
+  #rollbackQuietly(): void {
+    try {
+      this.rollback();
+    } catch {
+      // SQLite takes the transaction back when the file is next used, as after a crash.
     }
   }
 
