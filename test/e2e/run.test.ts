@@ -86,6 +86,7 @@ describe('run', () => {
 
     const dryRun = await rehearsal.command(...rehearsal.runFlags, '--dry-run', '--json');
     expectExitCode(dryRun, 0);
+    expect(dryRun.stderr).toContain('a dry run writes no report');
     expect(JSON.parse(dryRun.stdout)).toMatchObject({
       subfolders: 4,
       objects: { listed: 17, missing: 3, different: 2, equal: 12 },

@@ -65,6 +65,7 @@ describe('a wrong command line ends with exit code 2, names what is wrong and ch
     [`run ${FROM} ${TO} ${CDN} --state no-such-directory/state.sqlite`, 'no-such-directory'],
     [`run ${FROM} ${TO} ${CDN} --config no-such-file.yaml`, 'no-such-file.yaml'],
     [`run --from s3://no-such-source/ ${TO} ${CDN}`, 'no-such-source'],
+    [`run --from s3://${SOURCE_BUCKET}/foldr/ ${TO} ${CDN}`, 'nothing lies under s3://source/foldr/'],
     [`run ${FROM} --to gs://no-such-destination/ ${CDN}`, 'no-such-destination'],
     ['dump --s3-bucket no-such-source', 'no-such-source'],
     ['publisher objects', 's3_bucket'],

@@ -12,6 +12,10 @@ export function stopOnSignals(launched: boolean): AbortSignal {
   const stop = (reason: string, code: number) => {
     if (signalled) process.exit(code);
     signalled = true;
+    // A worker process is told by the run that started it.
+    if (launched || process.channel === undefined) {
+      process.stderr.write('\nstopping: what is under way is finished or handed back; a second signal ends at once\n');
+    }
     controller.abort(new StoppedError(`stopped by ${reason}`));
   };
   process.on('SIGINT', () => stop('SIGINT', 130));

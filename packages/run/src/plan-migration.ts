@@ -1,9 +1,17 @@
+import type { OverwritePolicy } from '@object-transfer/core/config/destination-fields';
+import { destinationName } from '@object-transfer/core/domain/key-mapping';
+import { nameViolation } from '@object-transfer/core/domain/object-name-rules';
+import { isArchivedStorageClass } from '@object-transfer/core/domain/source-object';
 import { listSubfolders } from '@object-transfer/dump/list-subfolders';
 import {
   compareSubfolder,
   type CompareContext,
   type Difference,
 } from '@object-transfer/worker/sync-check/compare-subfolder';
+
+export interface PlanContext extends CompareContext {
+  readonly overwrite: OverwritePolicy;
+}
 
 /** What a migration would find and do. Sizes in bytes. */
 export interface MigrationPlan {
@@ -17,6 +25,8 @@ export interface MigrationPlan {
     readonly different: number;
     /** There and proven equal. */
     readonly equal: number;
+    /** Of the missing and different: what would be reported instead of transferred. */
+    readonly wouldFail: number;
     /** At the destination only; a migration leaves them alone. */
     readonly extra: number;
   };
@@ -30,12 +40,23 @@ const ROOT_DIR_KEY = '';
  * What `run --dry-run` says: both sides are listed and compared as a check does it, and nothing is changed or stored.
  * @throws ConfigurationError where a bucket is missing; SourceError, DestinationError where a listing fails
  */
-export async function planMigration(context: CompareContext, signal: AbortSignal): Promise<MigrationPlan> {
+export async function planMigration(context: PlanContext, signal: AbortSignal): Promise<MigrationPlan> {
   await context.destination.checkBucket(signal);
-  const plan = { subfolders: 0, listed: 0, missing: 0, mismatched: 0, extra: 0, bytesListed: 0, bytesToTransfer: 0 };
+  const plan = {
+    subfolders: 0,
+    listed: 0,
+    missing: 0,
+    mismatched: 0,
+    wouldFail: 0,
+    extra: 0,
+    bytesListed: 0,
+    bytesToTransfer: 0,
+  };
   const add = async (dirKey: string) => {
     const onDifference = (difference: Difference) => {
-      if (difference.kind !== 'extra') plan.bytesToTransfer += difference.source.sizeBytes;
+      if (difference.kind === 'extra') return;
+      if (wouldFail(context, difference)) plan.wouldFail++;
+      else plan.bytesToTransfer += difference.source.sizeBytes;
     };
     const figures = await compareSubfolder(context, dirKey, onDifference, signal);
     plan.subfolders++;
@@ -56,8 +77,15 @@ export async function planMigration(context: CompareContext, signal: AbortSignal
       missing: plan.missing,
       different: plan.mismatched,
       equal: plan.listed - plan.missing - plan.mismatched,
+      wouldFail: plan.wouldFail,
       extra: plan.extra,
     },
     bytes: { listed: plan.bytesListed, toTransfer: plan.bytesToTransfer },
   };
+}
+
+function wouldFail(context: PlanContext, { kind, source }: Exclude<Difference, { kind: 'extra' }>): boolean {
+  if (isArchivedStorageClass(source.storageClass)) return true;
+  if (kind !== 'missing' && context.overwrite === 'never') return true;
+  return context.namePolicy === 'fail' && nameViolation(destinationName(context.mapping, source.key)) !== undefined;
 }

@@ -44,12 +44,23 @@ async function serve(flags: LocalCloudFlags, { stop, stdout }: CommandContext): 
   const cloud = await start(flags);
   try {
     if (flags.signedUrls !== undefined && cloud.signer !== undefined) {
-      await writeFile(flags.signedUrls, cloud.signer.privateKey, { mode: 0o600 });
+      await writeKey(flags.signedUrls, cloud.signer.privateKey);
     }
     stdout.write(flags.json === true ? `${JSON.stringify(describe(flags, cloud))}\n` : exportLines(flags, cloud));
     if (!stop.aborted) await once(stop, 'abort');
   } finally {
     await cloud.close();
+  }
+}
+
+async function writeKey(file: string, privateKey: string): Promise<void> {
+  try {
+    await writeFile(file, privateKey, { mode: 0o600 });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigurationError('CONFIG_INVALID', `--signed-urls: the key cannot be written: ${reason}`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { fieldFlag } from '@object-transfer/core/config/field';
 import { FIELDS, type FieldKey } from '@object-transfer/core/config/fields';
@@ -36,6 +37,7 @@ export async function runMigrationCommand(options: ParsedOptions, context: Comma
   const sources = [new FlagSettings(urlSettings(options)), ...settingsSources(RUN, options)];
   const { settings, logger } = await loadCommandSettings(RUN, sources, context);
   if (options['dryRun'] === true) {
+    if (reportFile !== undefined) logger.warn('a dry run writes no report');
     const planned = await plan(settings, context.environment, logger, context.stop);
     context.stdout.write(options['json'] === true ? `${JSON.stringify(planned)}\n` : summarizePlan(planned));
     return EXIT_CODES.done;
@@ -43,6 +45,8 @@ export async function runMigrationCommand(options: ParsedOptions, context: Comma
   const given: Record<string, unknown> = {};
   for (const source of sources.toReversed()) Object.assign(given, withoutUndefined(await source.readSettings()));
 
+  // A run that is stopped writes none: the one of an earlier run must not pass for it.
+  if (reportFile !== undefined) await rm(reportFile, { force: true });
   const progress = createProgressReporter(context.stderr, logger);
   try {
     const report = await migrate(

@@ -1,6 +1,7 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { FlagSettings } from '@object-transfer/core/config/flag-settings';
 import { WORKER_CDN_TRANSFER } from '@object-transfer/core/config/modules';
+import { StoppedError } from '@object-transfer/core/domain/errors';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
 import { formatBytes, formatCount } from '../output/format-quantity.ts';
@@ -9,7 +10,7 @@ import { OBJECT_TOPIC } from '../wiring/embedded-topics.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
 import { openState } from '../wiring/open-state.ts';
 import { checkDestination, openTransferWorker } from '../wiring/transfer-engine.ts';
-import { receiveAssignment } from '../wiring/worker-processes.ts';
+import { receiveAssignment, type WorkerAssignment } from '../wiring/worker-processes.ts';
 
 export function addWorkerCommand(program: Command, context: CommandContext): void {
   const worker = program.command('worker').description('takes messages from a subscription and does the work');
@@ -19,14 +20,27 @@ export function addWorkerCommand(program: Command, context: CommandContext): voi
       'transfers objects through the CDN until stopped (SIGTERM): finishes or hands back what it holds, then exits 0',
     )
     .option('--dry-run', 'check the settings and both buckets, say what waits on the subscription, and take nothing')
-    .option('--assigned', 'take the settings from the process that started this one')
+    .addOption(new Option('--assigned', 'take the settings from the process that started this one').hideHelp())
     .option('--json', 'print the final counters as JSON');
   addFieldOptions(cdnTransfer, WORKER_CDN_TRANSFER).action((options: ParsedOptions) => runWorker(options, context));
 }
 
 async function runWorker(options: ParsedOptions, context: CommandContext): Promise<void> {
+  if (options['assigned'] !== true) return work(options, undefined, context);
+  try {
+    await work(options, await receiveAssignment(), context);
+  } catch (error) {
+    // The run has ended before this process was ready: there is nothing to go on with, and nobody to tell.
+    if (!(error instanceof StoppedError)) throw error;
+  }
+}
+
+async function work(
+  options: ParsedOptions,
+  assignment: WorkerAssignment | undefined,
+  context: CommandContext,
+): Promise<void> {
   const { environment, stop, stdout } = context;
-  const assignment = options['assigned'] === true ? await receiveAssignment() : undefined;
   const sources =
     assignment === undefined ? settingsSources(WORKER_CDN_TRANSFER, options) : [new FlagSettings(assignment.settings)];
   const { settings, logger } = await loadCommandSettings(WORKER_CDN_TRANSFER, sources, context);
@@ -39,7 +53,12 @@ async function runWorker(options: ParsedOptions, context: CommandContext): Promi
   const worker = await openTransferWorker({ settings, environment, state, identity, runId: assignment?.runId, logger });
   cleanup.defer(() => worker.close());
   if (dryRun) {
-    const { waiting, leased, deadLettered } = await state.queue.backlog(OBJECT_TOPIC);
+    const backlog = await state.queue.backlog(OBJECT_TOPIC);
+    if (options['json'] === true) {
+      stdout.write(`${JSON.stringify(backlog)}\n`);
+      return;
+    }
+    const { waiting, leased, deadLettered } = backlog;
     const where = `from ${settings.cloudfrontUrlHostPre} to gs://${settings.gcsBucket}/${settings.gcsRootPrefix}`;
     stdout.write(`would transfer the objects of ${formatCount(waiting)} waiting messages ${where}\n`);
     stdout.write(
@@ -47,7 +66,7 @@ async function runWorker(options: ParsedOptions, context: CommandContext): Promi
     );
     return;
   }
-  logger.info({ subscription: OBJECT_TOPIC, worker: identity.id }, 'taking messages');
+  if (assignment === undefined) logger.info({ subscription: OBJECT_TOPIC, worker: identity.id }, 'taking messages');
   await worker.run(stop);
   const { counters } = worker;
   if (assignment !== undefined) return;

@@ -34,7 +34,9 @@ test('says what was done, and that it is proven', () => {
 
 test('says what failed and how to go on', () => {
   const text = summarizeReport({ ...REPORT, verified: false, failures: failures(1) });
-  expect(text).toContain('\n  TRANSFER_MISSING  "folder/0": it is not at the destination\nNOT VERIFIED: run the same');
+  expect(text).toContain(
+    '\n  TRANSFER_MISSING  "folder/0": it is not at the destination\nNOT VERIFIED: docs/operations.md',
+  );
 });
 
 test('a key with line breaks or escapes stays on its line', () => {
@@ -54,14 +56,15 @@ test('ten failures are shown, and how many more there are', () => {
 test('a plan says what would be done, and that nothing was', () => {
   const plan = {
     subfolders: 3,
-    objects: { listed: 1111, missing: 1000, different: 10, equal: 101, extra: 7 },
+    objects: { listed: 1111, missing: 1000, different: 10, equal: 101, wouldFail: 4, extra: 7 },
     bytes: { listed: 2048, toTransfer: 1024 },
   };
   expect(summarizePlan(plan)).toBe(
     [
       '3 subfolders, 1,111 objects, 2.00 KiB',
-      '  would be transferred  1,010 (1.00 KiB): 1,000 missing, 10 different',
+      '  would be transferred  1,006 (1.00 KiB)',
       '  would be skipped      101 (already there, proven equal)',
+      '  would fail            4 (name that GCS forbids, archived, or different and not to be overwritten)',
       '  left alone            7 at the destination only',
       'Nothing was changed.',
       '',

@@ -23,7 +23,7 @@ export function summarizeReport(report: MigrationReport): string {
   lines.push(
     report.verified
       ? 'VERIFIED: every object of the source is at the destination, proven by size and MD5 or source ETag.'
-      : 'NOT VERIFIED: run the same command again to go on; what is there already is not copied again.',
+      : 'NOT VERIFIED: docs/operations.md says what to do about each code. Run again, what is there already is not copied again.',
   );
   return `${lines.join('\n')}\n`;
 }
@@ -32,8 +32,9 @@ export function summarizeReport(report: MigrationReport): string {
 export function summarizePlan({ subfolders, objects, bytes }: MigrationPlan): string {
   return `${[
     `${formatCount(subfolders)} subfolders, ${formatCount(objects.listed)} objects, ${formatBytes(bytes.listed)}`,
-    `  would be transferred  ${formatCount(objects.missing + objects.different)} (${formatBytes(bytes.toTransfer)}): ${formatCount(objects.missing)} missing, ${formatCount(objects.different)} different`,
+    `  would be transferred  ${formatCount(objects.missing + objects.different - objects.wouldFail)} (${formatBytes(bytes.toTransfer)})`,
     `  would be skipped      ${formatCount(objects.equal)} (already there, proven equal)`,
+    `  would fail            ${formatCount(objects.wouldFail)} (name that GCS forbids, archived, or different and not to be overwritten)`,
     `  left alone            ${formatCount(objects.extra)} at the destination only`,
     'Nothing was changed.',
   ].join('\n')}\n`;

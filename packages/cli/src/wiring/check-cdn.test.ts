@@ -117,8 +117,21 @@ test('a CDN that cannot be reached is an error', async () => {
   await expect(check()).rejects.toMatchObject({ name: 'SourceError', code: 'SOURCE_CONNECTION' });
 });
 
+test('a CDN that has nothing where S3 lists an object is a wrong setting', async () => {
+  const { source, check } = await rehearse({
+    intercept: (_request, response) => {
+      response.writeHead(404).end();
+      return true;
+    },
+  });
+  source.put('folder/object', 'content');
+  await expect(check()).rejects.toMatchObject({
+    name: 'ConfigurationError',
+    message: expect.stringContaining('cloudfront_url_host_pre') as string,
+  });
+});
+
 test.each<[string, string, (response: ServerResponse) => void]>([
-  ['SOURCE_NOT_FOUND', 'says that there is no such object', (response) => response.writeHead(404).end()],
   ['SOURCE_UNAVAILABLE', 'fails', (response) => response.writeHead(500).end()],
 ])('warns of %s, and no more, where the CDN %s', async (code, _what, refuse) => {
   const { source, check, log } = await rehearse({

@@ -18,7 +18,8 @@ export interface CdnCheck {
 /**
  * Reads one byte of one object through the CDN before anything is begun: a signing key that the CDN does not accept, or a
  * host that does not exist, would otherwise be found out object by object.
- * @throws ConfigurationError where the CDN refuses the signature; SourceError where it cannot be reached
+ * @throws ConfigurationError where the CDN refuses the signature or maps keys elsewhere; SourceError where it cannot be
+ *   reached
  */
 export async function checkCdn(check: CdnCheck, signal: AbortSignal): Promise<void> {
   const object = await findReadable(check, signal);
@@ -37,7 +38,20 @@ export async function checkCdn(check: CdnCheck, signal: AbortSignal): Promise<vo
         { cause: error },
       );
     }
-    if (error.code === 'SOURCE_CONNECTION') throw error;
+    if (error.code === 'SOURCE_NOT_FOUND') {
+      throw new ConfigurationError(
+        'CONFIG_INVALID',
+        `the CDN has nothing at ${error.source ?? object.key}, though S3 lists ${JSON.stringify(object.key)}: check --cdn (cloudfront_url_host_pre) and replace_key_parts`,
+        { cause: error },
+      );
+    }
+    if (error.code === 'SOURCE_CONNECTION') {
+      throw new SourceError('SOURCE_CONNECTION', `the CDN (--cdn) cannot be reached: ${error.message}`, {
+        op: error.op,
+        source: error.source,
+        cause: error,
+      });
+    }
     // One object may have troubles of its own, and the transfer knows what to do about them.
     check.logger.warn({ key: object.key, ...errorFields(error) }, 'the CDN does not serve an object that S3 lists');
   }

@@ -54,6 +54,7 @@ export async function plan(
       destination,
       filter,
       namePolicy: settings.forbiddenNames,
+      overwrite: settings.overwrite,
     },
     signal,
   );

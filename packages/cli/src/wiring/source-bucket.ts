@@ -1,3 +1,4 @@
+import { ConfigurationError } from '@object-transfer/core/domain/errors';
 import type { ObjectLister, ObjectReader, ObjectStater } from '@object-transfer/core/ports/object-source';
 import { createS3Connection, type S3Connection } from '@object-transfer/core/storage/s3-connection';
 import { createS3ObjectLister } from '@object-transfer/core/storage/s3-object-lister';
@@ -20,8 +21,8 @@ export interface SourceBucket {
   readonly reader: ObjectReader;
   readonly stater: ObjectStater;
   /**
-   * Asks for the first page below a prefix.
-   * @throws ConfigurationError `CONFIG_BUCKET_MISSING`, or SourceError where the bucket cannot be listed
+   * Asks whether there is anything below a prefix; an empty bucket is as good as a full one.
+   * @throws ConfigurationError `CONFIG_BUCKET_MISSING`, `CONFIG_INVALID` where nothing lies there, or SourceError where the bucket cannot be listed
    */
   check(prefix: string, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
@@ -41,7 +42,11 @@ export function openSourceBucket(settings: SourceSettings, environment: Environm
     reader: createS3ObjectReader(connection),
     stater: createS3ObjectStater(connection),
     check: async (prefix, signal) => {
-      for await (const _ of lister.listObjects({ prefix, delimiter: '/', signal })) return;
+      for await (const page of lister.listObjects({ prefix, delimiter: '/', signal })) {
+        if (prefix === '' || page.objects.length + page.commonPrefixes.length > 0) return;
+      }
+      if (prefix === '') return;
+      throw new ConfigurationError('CONFIG_INVALID', `nothing lies under s3://${settings.s3Bucket}/${prefix}`);
     },
     close: () => connection.close(),
   };

@@ -1,3 +1,5 @@
+import { writeSync } from 'node:fs';
+import { Writable } from 'node:stream';
 import { pino, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 
@@ -31,7 +33,7 @@ export function createLogger(options: LoggerOptions): Logger {
   if (options.human) {
     return pino(
       common,
-      pretty({ destination: 2, sync: true, colorize: false, translateTime: 'SYS:HH:MM:ss', ignore: 'name' }),
+      pretty({ destination: terminal(), colorize: false, translateTime: 'SYS:HH:MM:ss', ignore: 'name' }),
     );
   }
   return pino(
@@ -43,4 +45,14 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     pino.destination({ dest: 2, sync: true }),
   );
+}
+
+/** stderr, synchronously. A progress line that stands there unfinished gives way to the log line. */
+function terminal(): Writable {
+  return new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      writeSync(2, `\r\u001B[2K${chunk.toString()}`);
+      done();
+    },
+  });
 }

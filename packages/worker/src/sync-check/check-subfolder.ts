@@ -20,7 +20,7 @@ export type CheckResult =
   | { readonly status: 'failed'; readonly error: unknown };
 
 /**
- * Compares one subfolder and stores what was found in its row: the seed's start and end of a sync check. A comparison
+ * Compares one subfolder and stores what was found in its row: the start and end of a sync check of the reference tool. A comparison
  * that could not be completed is stored as the row's error, with the figures of the last one left alone.
  * @throws the reason of `signal` once it aborts, and what has nothing to do with this subfolder: the state store, the queue
  */
