@@ -39,13 +39,7 @@ export async function plan(
   signal: AbortSignal,
 ): Promise<MigrationPlan> {
   await using cleanup = new AsyncDisposableStack();
-  const source = openSourceBucket(settings, environment);
-  cleanup.defer(() => source.close());
-  const destination = openDestination(settings, environment);
-  cleanup.defer(() => destination.close());
-  const cdn = await openCdnReader(settings, source.connection.endpoint, environment);
-  cleanup.defer(() => cdn.close());
-  const filter = filterOf(settings);
+  const { source, destination, cdn, filter } = await openBothSides(settings, environment, cleanup);
   await checkCdn({ cdn, lister: source.lister, s3RootPrefix: settings.s3RootPrefix, filter, logger }, signal);
   return await planMigration(
     {
@@ -65,19 +59,13 @@ export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Pro
   const { settings, environment, logger } = wiring;
   const identity = createProcessIdentity();
   await using cleanup = new AsyncDisposableStack();
-  const source = openSourceBucket(settings, environment);
-  cleanup.defer(() => source.close());
-  const destination = openDestination(settings, environment);
-  cleanup.defer(() => destination.close());
-  const filter = filterOf(settings);
-  const cdn = await openCdnReader(settings, source.connection.endpoint, environment);
-  cleanup.defer(() => cdn.close());
+  const { source, destination, cdn, filter } = await openBothSides(settings, environment, cleanup);
   // Keys that cannot be read and buckets that do not exist leave no state behind.
   await source.check(settings.s3RootPrefix, signal);
   await destination.checkBucket(signal);
   const state = await openState(settings, identity, false, cleanup);
   // A migration that has begun has found out about the CDN.
-  if ((await state.stateStore.countSubfolders()).total === 0) {
+  if ((await state.stateStore.listSubfolders(undefined, 1)).length === 0) {
     await checkCdn({ cdn, lister: source.lister, s3RootPrefix: settings.s3RootPrefix, filter, logger }, signal);
   }
   const { stateStore, queue } = state;
@@ -119,6 +107,17 @@ export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Pro
     },
     signal,
   );
+}
+
+/** What a plan and a migration look at. @param cleanup closes all of it */
+async function openBothSides(settings: RunSettings, environment: Environment, cleanup: AsyncDisposableStack) {
+  const source = openSourceBucket(settings, environment);
+  cleanup.defer(() => source.close());
+  const destination = openDestination(settings, environment);
+  cleanup.defer(() => destination.close());
+  const cdn = await openCdnReader(settings, source.connection.endpoint, environment);
+  cleanup.defer(() => cdn.close());
+  return { source, destination, cdn, filter: filterOf(settings) };
 }
 
 async function startWorkers(wiring: MigrationWiring, state: EmbeddedState, runId: string): Promise<WorkerGroup> {
