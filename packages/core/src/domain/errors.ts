@@ -44,10 +44,16 @@ export abstract class ObjectTransferError<Code extends string = string> extends 
 export type ConfigurationErrorCode =
   | 'CONFIG_INVALID'
   | 'CONFIG_UNREADABLE'
+  | 'CONFIG_ENTITY_MISSING'
   | 'CONFIG_SECRET_MISSING'
+  | 'CONFIG_SECRET_INVALID'
+  | 'CONFIG_ACCESS_DENIED'
+  | 'CONFIG_QUEUE_MISSING'
+  | 'CONFIG_CLOCK_SKEW'
   | 'CONFIG_BUCKET_MISSING'
   | 'CONFIG_KEY_UNREADABLE'
   | 'CONFIG_DUMP_FILE_FORMAT'
+  | 'CONFIG_STATE_MISSING'
   | 'CONFIG_STATE_TOO_NEW'
   | 'CONFIG_STATE_INCOMPATIBLE';
 
@@ -146,6 +152,15 @@ export type StateErrorCode =
 export class StateError extends ObjectTransferError<StateErrorCode> {
   constructor(code: StateErrorCode, message: string, context: ErrorContext) {
     super(code, code === 'STATE_UNAVAILABLE', message, context);
+  }
+}
+
+export type ServiceErrorCode = 'SERVICE_UNAVAILABLE' | 'SERVICE_REJECTED';
+
+/** Pub/Sub, Datastore or Secret Manager could not do what was asked. */
+export class ServiceError extends ObjectTransferError<ServiceErrorCode> {
+  constructor(code: ServiceErrorCode, message: string, context: ErrorContext) {
+    super(code, code === 'SERVICE_UNAVAILABLE', message, context);
   }
 }
 
