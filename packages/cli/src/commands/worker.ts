@@ -10,7 +10,7 @@ import { OBJECT_TOPIC } from '../wiring/embedded-topics.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
 import { openState } from '../wiring/open-state.ts';
 import { checkDestination, openTransferWorker } from '../wiring/transfer-engine.ts';
-import { receiveAssignment, type WorkerAssignment } from '../wiring/worker-processes.ts';
+import { receiveAssignment, tellCounters, type WorkerAssignment } from '../wiring/worker-processes.ts';
 
 export function addWorkerCommand(program: Command, context: CommandContext): void {
   const worker = program.command('worker').description('takes messages from a subscription and does the work');
@@ -28,7 +28,8 @@ export function addWorkerCommand(program: Command, context: CommandContext): voi
 async function runWorker(options: ParsedOptions, context: CommandContext): Promise<void> {
   if (options['assigned'] !== true) return work(options, undefined, context);
   try {
-    await work(options, await receiveAssignment(), context);
+    const { assignment, stop } = await receiveAssignment();
+    await work(options, assignment, { ...context, stop: AbortSignal.any([context.stop, stop]) });
   } catch (error) {
     // The run has ended before this process was ready: there is nothing to go on with, and nobody to tell.
     if (!(error instanceof StoppedError)) throw error;
@@ -69,7 +70,10 @@ async function work(
   if (assignment === undefined) logger.info({ subscription: OBJECT_TOPIC, worker: identity.id }, 'taking messages');
   await worker.run(stop);
   const { counters } = worker;
-  if (assignment !== undefined) return;
+  if (assignment !== undefined) {
+    tellCounters(counters.toRecord());
+    return;
+  }
   stdout.write(
     options['json'] === true
       ? `${JSON.stringify(counters.toRecord())}\n`

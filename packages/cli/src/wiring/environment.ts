@@ -8,6 +8,11 @@ export interface Environment {
   readonly awsRegion: string | undefined;
   readonly awsCredentials: AwsCredentialsProvider;
   readonly storageEmulatorHost: string | undefined;
+  /** `host:port` of what serves in place of Google's services. */
+  readonly pubsubEmulatorHost: string | undefined;
+  readonly datastoreEmulatorHost: string | undefined;
+  readonly secretManagerEmulatorHost: string | undefined;
+  readonly gcpProject: string | undefined;
 }
 
 /** An empty variable counts as not set, as in the AWS and Google tools. */
@@ -19,6 +24,10 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     awsRegion: value('AWS_REGION') ?? value('AWS_DEFAULT_REGION'),
     awsCredentials: awsCredentials(value),
     storageEmulatorHost: value('STORAGE_EMULATOR_HOST'),
+    pubsubEmulatorHost: value('PUBSUB_EMULATOR_HOST'),
+    datastoreEmulatorHost: value('DATASTORE_EMULATOR_HOST'),
+    secretManagerEmulatorHost: value('SECRET_MANAGER_EMULATOR_HOST'),
+    gcpProject: value('GOOGLE_CLOUD_PROJECT') ?? value('GCLOUD_PROJECT'),
   };
 }
 

@@ -125,7 +125,7 @@ async function startWorkers(wiring: MigrationWiring, state: EmbeddedState, runId
   if (settings.processes > 1) {
     return startWorkerProcesses({
       count: settings.processes,
-      assignment: { runId, settings: wiring.given },
+      assignment: { runId, deployment: 'embedded', settings: wiring.given },
       variables: environment.variables,
       logger,
       onCrash: async () => {
