@@ -5,7 +5,8 @@ import { readDumpFile } from './read-dump-file.ts';
 export interface SubfolderSource {
   /** Where the names come from: the bucket itself, or a file that somebody listed it into. */
   readonly from: { readonly lister: ObjectLister } | { readonly dumpFile: string };
-  readonly s3Bucket: string;
+  /** May be left out where the names come from a file of names relative to the root. */
+  readonly s3Bucket: string | undefined;
   /** Empty, or with a trailing slash. */
   readonly s3RootPrefix: string;
   readonly signal: AbortSignal;

@@ -3,7 +3,8 @@ import { wrong, type LineReading } from './subfolder-line.ts';
 
 /** Where the subfolders of the list must lie. */
 export interface ListRoot {
-  readonly s3Bucket: string;
+  /** `undefined` where it is not known: URLs then cannot be held against it, and are refused. */
+  readonly s3Bucket: string | undefined;
   /** Empty, or with a trailing slash. */
   readonly s3RootPrefix: string;
 }
@@ -19,7 +20,10 @@ export function parseListEntry(entry: string, root: ListRoot): LineReading {
   if (!entry.isWellFormed()) return wrong(`${excerpt(entry)} is not Unicode text`);
   if (entry !== '' && !entry.endsWith('/')) return wrong(`${excerpt(entry)} does not end in a slash`);
   const isUrl = entry.startsWith(URL_SCHEME);
-  const key = isUrl ? keyOfUrl(entry, root.s3Bucket) : root.s3RootPrefix + entry;
+  if (isUrl && root.s3Bucket === undefined) {
+    return wrong(`${excerpt(entry)} is a URL: give s3_bucket and s3_root_prefix, which it is to be held against`);
+  }
+  const key = isUrl ? keyOfUrl(entry, root.s3Bucket ?? '') : root.s3RootPrefix + entry;
   if (key === undefined) return wrong(`${excerpt(entry)} is not in the bucket ${root.s3Bucket}`);
   if (!key.startsWith(root.s3RootPrefix)) {
     return wrong(`${excerpt(entry)} is not under the root ${excerpt(root.s3RootPrefix)}`);

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ListRoot } from './parse-list-entry.ts';
 import { readDumpFile } from './read-dump-file.ts';
 
 const ROOT = { s3Bucket: 'photos-live', s3RootPrefix: 'photos/' };
@@ -17,14 +18,14 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-async function read(content: string | Buffer, root = ROOT): Promise<readonly string[]> {
+async function read(content: string | Buffer, root: ListRoot = ROOT): Promise<readonly string[]> {
   const path = join(directory, `dump-${++files}.txt`);
   await writeFile(path, content);
   return readDumpFile(path, root, new AbortController().signal);
 }
 
-async function refusal(content: string | Buffer): Promise<string> {
-  const error = await read(content).then(
+async function refusal(content: string | Buffer, root: ListRoot = ROOT): Promise<string> {
+  const error = await read(content, root).then(
     (dirKeys) => new Error(`was read as ${JSON.stringify(dirKeys)}`),
     (thrown: unknown) => thrown,
   );
@@ -114,6 +115,14 @@ describe('a list of subfolders', () => {
     expect(await refusal('a/\ns3://other/photos/2019/\n')).toMatch(/line 2: .* not in the bucket photos-live/);
     expect(await refusal('s3://photos-live/videos/2019/\n')).toMatch(/line 1: .* not under the root "photos\/"/);
     expect(await read('s3://photos-live/2019/\n', { ...ROOT, s3RootPrefix: '' })).toEqual(['2019/']);
+  });
+
+  it('reads names without knowing the bucket, and refuses URLs then', async () => {
+    const unknown = { s3Bucket: undefined, s3RootPrefix: '' };
+    expect(await read(pre('2019'), unknown)).toEqual(['2019/']);
+    expect(await refusal('s3://photos-live/photos/2019/\n', unknown)).toMatch(
+      /line 1: .* give s3_bucket and s3_root_prefix/,
+    );
   });
 
   it('is refused where an entry has no slash at its end', async () => {

@@ -120,7 +120,7 @@ class CollectedSubfolders {
     throw dumpFormatError(
       this.#path,
       line,
-      `this looks like a listing of the root itself, not of what is in it: list s3://${s3Bucket}/${s3RootPrefix} with the slash at its end`,
+      `this looks like a listing of the root itself, not of what is in it: list s3://${s3Bucket ?? 'BUCKET'}/${s3RootPrefix} with the slash at its end`,
     );
   }
 
