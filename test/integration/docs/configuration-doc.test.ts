@@ -4,16 +4,33 @@ import { fieldFlag, type Field } from '@object-transfer/core/config/field';
 import { FIELDS, type FieldKey } from '@object-transfer/core/config/fields';
 import { FileSettings } from '@object-transfer/core/config/file-settings';
 import { loadSettings } from '@object-transfer/core/config/load-settings';
-import { DUMP, PUBLISHER_OBJECTS, RUN, WORKER_CDN_TRANSFER } from '@object-transfer/core/config/modules';
+import {
+  DUMP,
+  fieldsRead,
+  PUBLISHER_OBJECTS,
+  PUBLISHER_RSYNC,
+  PUBLISHER_SYNC_CHECK,
+  RUN,
+  WORKER_CDN_TRANSFER,
+  WORKER_RSYNC,
+  WORKER_SYNC_CHECK,
+} from '@object-transfer/core/config/modules';
 import { describe, expect, it } from 'vitest';
 
 const EXAMPLE = fileURLToPath(new URL('../../../docs/examples/migration.yaml', import.meta.url));
 const page = readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8');
 
-const MODULES = [DUMP, PUBLISHER_OBJECTS, WORKER_CDN_TRANSFER, RUN];
-const FIELDS_WITH_FLAG = new Set<FieldKey>(
-  MODULES.flatMap(({ required, optional, defaulted }): FieldKey[] => [...required, ...optional, ...defaulted]),
-);
+const MODULES = [
+  DUMP,
+  PUBLISHER_OBJECTS,
+  PUBLISHER_SYNC_CHECK,
+  PUBLISHER_RSYNC,
+  WORKER_CDN_TRANSFER,
+  WORKER_SYNC_CHECK,
+  WORKER_RSYNC,
+  RUN,
+];
+const FIELDS_WITH_FLAG = new Set<FieldKey>(MODULES.flatMap((module) => [...fieldsRead(module)]));
 const ENTRIES = Object.entries(FIELDS) as [FieldKey, Field<unknown>][];
 
 const WITH_FLAG = ENTRIES.filter(([key]) => FIELDS_WITH_FLAG.has(key)).map(([, field]) => field);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { normalizeRootPrefix } from '../domain/key-mapping.ts';
 import { nameViolation } from '../domain/object-name-rules.ts';
-import { parseJsonText, text } from './value-schemas.ts';
+import { parseNestedText, text } from './value-schemas.ts';
 
 /** The message of the first rule that the value breaks. */
 function rules(checks: readonly (readonly [(value: string) => boolean, string])[]): z.ZodType<string> {
@@ -83,7 +83,7 @@ function isS3Class(value: string): boolean {
 /** S3 storage classes as a list or separated by commas; `ALL` is read as the empty list, which means any. */
 export const s3StorageClasses: z.ZodType<readonly string[]> = z.preprocess(
   (value) => {
-    const parsed = parseJsonText(value, '[');
+    const parsed = parseNestedText(value, '[');
     const list: unknown = typeof parsed === 'string' ? parsed.split(',') : parsed;
     const isAll = Array.isArray(list) && list.length === 1 && /^\s*all\s*$/i.test(String(list[0]));
     return isAll ? [] : Array.isArray(list) && list.length === 0 ? [''] : list;
@@ -100,7 +100,7 @@ const gcsClass = upper.pipe(z.enum(GCS_CLASSES));
 export type GcsStorageClassRule = string | Readonly<Record<string, string>>;
 
 export const gcsStorageClassRule: z.ZodType<GcsStorageClassRule> = z.preprocess(
-  (value) => parseJsonText(value, '{'),
+  (value) => parseNestedText(value, '{'),
   z.union([gcsClass, z.record(z.string(), gcsClass).refine((map) => Object.keys(map).every(isS3Class))], {
     error: `must be a GCS storage class (${GCS_CLASSES.join(', ')}), or a map from S3 to GCS storage classes`,
   }),

@@ -1,5 +1,6 @@
-import { cdnUrlPrefix, secretId, warnOfMissingSlash } from './cdn-schemas.ts';
+import { cdnUrlPrefix, warnOfMissingSlash } from './cdn-schemas.ts';
 import { field } from './field.ts';
+import { secretId } from './google-schemas.ts';
 import { choice, flag, secondsAsMs, text, textMap, word } from './value-schemas.ts';
 
 const CDN_AUTH_KINDS = ['none', 'signed', 'sigv4'] as const;
@@ -24,6 +25,7 @@ export const CDN_FIELDS = {
     valueName: 'json',
     schema: textMap,
     default: '{}',
+    noneIsLeftOut: true,
   }),
   cdnAuth: field({
     name: 'cdn_auth',
@@ -36,6 +38,7 @@ export const CDN_FIELDS = {
     description: 'secret that holds the private key for signed URLs',
     valueName: 'id',
     schema: secretId,
+    noneIsLeftOut: true,
   }),
   urlSignerPrivateKeyFile: field({
     name: 'url_signer_private_key_file',
@@ -48,6 +51,7 @@ export const CDN_FIELDS = {
     description: 'id of the CloudFront public key that belongs to the private key',
     valueName: 'id',
     schema: word,
+    noneIsLeftOut: true,
   }),
   urlSignerHashAlgorithm: field({
     name: 'url_signer_hash_algorithm',

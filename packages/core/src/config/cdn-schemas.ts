@@ -30,9 +30,3 @@ export function warnOfMissingSlash(value: string): string | undefined {
     ? 'has a path that does not end in a slash: keys are put right behind it'
     : undefined;
 }
-
-/** The name of a secret: a private key given in its place is refused without being repeated. */
-export const secretId: z.ZodType<string> = text.refine(
-  (value) => !value.includes('-----BEGIN') && !/[\r\n]/.test(value),
-  'must be the name of a secret, not the secret itself',
-);

@@ -20,6 +20,11 @@ describe('EnvironmentSecrets', () => {
     },
   );
 
+  it('reads env:NAME from the variable of that name', async () => {
+    expect(await new EnvironmentSecrets({ cdn_key: 'pem' }).readSecret('env:cdn_key')).toBe('pem');
+    await expect(new EnvironmentSecrets({}).readSecret('env:cdn_key')).rejects.toThrow('variable cdn_key is not set');
+  });
+
   it('reads file:PATH from the file', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'secrets-'));
     const path = join(directory, 'key.pem');

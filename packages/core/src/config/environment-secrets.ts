@@ -3,10 +3,11 @@ import { ConfigurationError } from '../domain/errors.ts';
 import type { SecretSource } from '../ports/secret-source.ts';
 
 const FILE_FORM = 'file:';
+const VARIABLE_FORM = 'env:';
 
 /**
- * Secrets of an embedded deployment. The id `file:PATH` is read from that file; any other id from the environment
- * variable `OBJECT_TRANSFER_SECRET_<ID>`, in upper case and with `_` for all but letters and digits.
+ * Secrets of one machine. The id `file:PATH` is read from that file, `env:NAME` from that environment variable; any other
+ * id from the environment variable `OBJECT_TRANSFER_SECRET_<ID>`, in upper case and with `_` for all but letters and digits.
  */
 export class EnvironmentSecrets implements SecretSource {
   readonly #environment: Readonly<Record<string, string | undefined>>;
@@ -28,6 +29,7 @@ export class EnvironmentSecrets implements SecretSource {
 
 /** The environment variable in which a secret is looked for. */
 function secretVariable(secretId: string): string {
+  if (secretId.startsWith(VARIABLE_FORM)) return secretId.slice(VARIABLE_FORM.length);
   return `OBJECT_TRANSFER_SECRET_${secretId.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
 }
 

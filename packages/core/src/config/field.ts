@@ -22,6 +22,8 @@ export interface Field<T> {
   readonly defaults: Readonly<Partial<Record<Deployment, RawValue>>>;
   /** The flag may be given several times. */
   readonly repeatable: boolean;
+  /** The text `None` counts as left out: the reference tool documents `None` as the default. */
+  readonly noneIsLeftOut: boolean;
   /** Something that is allowed and most likely not meant. */
   readonly warn: ((value: T) => string | undefined) | undefined;
 }
@@ -34,18 +36,25 @@ interface FieldOptions<T> {
   /** One default for both deployments, or one for each. */
   readonly default?: RawValue | Readonly<Record<Deployment, RawValue>>;
   readonly repeatable?: boolean;
+  readonly noneIsLeftOut?: boolean;
   readonly warn?: (value: T) => string | undefined;
 }
 
 export function field<T>(options: FieldOptions<T>): Field<T> {
-  const { name, description, valueName, schema, default: value, repeatable = false, warn } = options;
-  return { name, description, valueName, schema, defaults: defaultsOf(value), repeatable, warn };
+  const { name, description, valueName, schema, default: value, warn } = options;
+  const { repeatable = false, noneIsLeftOut = false } = options;
+  return { name, description, valueName, schema, defaults: defaultsOf(value), repeatable, noneIsLeftOut, warn };
 }
 
 function defaultsOf(value: FieldOptions<unknown>['default']): Field<unknown>['defaults'] {
   if (value === undefined) return {};
   if (typeof value === 'object' && 'embedded' in value) return value;
   return { embedded: value, fleet: value };
+}
+
+/** What stands for a value in `--help` and in an example file that nobody has filled in. */
+export function fieldPlaceholder({ valueName }: Pick<Field<unknown>, 'valueName'>): string {
+  return `<${valueName}>`;
 }
 
 /** The flag of a field: `s3_bucket` is `--s3-bucket`. */

@@ -9,6 +9,7 @@ import type { LocatingSettingsSource } from './merge-sources.ts';
  */
 export class FileSettings implements LocatingSettingsSource {
   readonly description: string;
+  readonly unknownFields = 'error';
   readonly #path: string;
   readonly #lines = new Map<string, number>();
 

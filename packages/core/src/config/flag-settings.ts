@@ -7,6 +7,7 @@ import type { LocatingSettingsSource } from './merge-sources.ts';
  */
 export class FlagSettings implements LocatingSettingsSource {
   readonly description = 'command line';
+  readonly unknownFields = 'error';
   readonly #flags: Readonly<Record<string, unknown>>;
 
   constructor(flags: Readonly<Record<string, unknown>>) {

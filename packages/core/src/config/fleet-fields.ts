@@ -1,14 +1,14 @@
-import { secretId } from './cdn-schemas.ts';
+import { projectId, secretId } from './google-schemas.ts';
 import { field } from './field.ts';
-import { text, word } from './value-schemas.ts';
+import { text } from './value-schemas.ts';
 
-/** What only the fleet's services use. An embedded deployment reads the same file and says that it passes them by. */
+/** What MySQL and Google's services need. Each of them takes the place of what one machine has of its own. */
 export const FLEET_FIELDS = {
   gcpProject: field({
     name: 'gcp_project',
-    description: 'Google Cloud project of Datastore, Secret Manager, Pub/Sub and logging',
+    description: 'Google Cloud project; given, secrets come from its Secret Manager',
     valueName: 'project',
-    schema: word,
+    schema: projectId,
   }),
   credentialsSecretId: field({
     name: 'credentials_secret_id',
@@ -18,7 +18,7 @@ export const FLEET_FIELDS = {
   }),
   mysqlTable: field({
     name: 'mysql_table',
-    description: 'MySQL table that holds the state of the transfer',
+    description: 'MySQL table that holds the state of the transfer, in place of the state file',
     valueName: 'table',
     schema: text.regex(/^(?:[A-Za-z0-9_$]+\.)?[A-Za-z0-9_$]+$/, 'must be a table name: letters, digits, _ and $'),
   }),

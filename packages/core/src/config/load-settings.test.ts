@@ -12,7 +12,7 @@ const MINIMAL = {
 };
 
 function source(description: string, settings: Record<string, unknown>): SettingsSource {
-  return { description, readSettings: () => Promise.resolve(settings) };
+  return { description, unknownFields: 'error', readSettings: () => Promise.resolve(settings) };
 }
 
 async function refusal(module: ModuleFields, settings: Record<string, unknown>): Promise<string> {

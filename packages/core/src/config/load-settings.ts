@@ -1,23 +1,26 @@
 import { ConfigurationError } from '../domain/errors.ts';
 import type { SettingsSource } from '../ports/settings-source.ts';
-import type { Deployment, Field } from './field.ts';
+import { adapterWarnings } from './adapter-rules.ts';
+import { fieldPlaceholder, type Deployment, type Field } from './field.ts';
 import { FIELDS, type FieldKey, type FieldValue } from './fields.ts';
 import { mergeSources, type GivenValue, type GivenValues } from './merge-sources.ts';
-import type { ModuleFields } from './modules.ts';
-import { breachedRules, type PartialSettings } from './setting-rules.ts';
+import { fieldsRead, type ModuleFields } from './modules.ts';
+import { breachedRules, type RuleBreach, type RuleInput } from './setting-rules.ts';
 import { suggestName } from './suggest-name.ts';
 
 /** The settings of a module, typed, with units in their names. */
 export type ModuleSettings<M extends ModuleFields> = {
   readonly [K in M['required'][number] | M['defaulted'][number]]: FieldValue<K>;
 } & {
-  readonly [K in M['optional'][number] | M['fleetRequired'][number] | M['fleetOptional'][number]]:
-    | FieldValue<K>
-    | undefined;
+  readonly [K in M['optional'][number]]: FieldValue<K> | undefined;
+} & {
+  readonly [K in M['withoutEffect'][number]]: undefined;
 };
 
 export interface LoadedSettings<M extends ModuleFields> {
   readonly settings: ModuleSettings<M>;
+  /** What the sources gave, by field name, and where. */
+  readonly given: GivenValues;
   /** What is allowed and most likely not meant, one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -35,17 +38,18 @@ const FIELD_NAMES: readonly string[] = ENTRIES.map(([, field]) => field.name);
 /**
  * Reads and checks the settings of a module.
  * @param sources the first that gives a field wins: the command line before a file
- * @throws ConfigurationError `CONFIG_INVALID` naming every wrong, missing and unknown field in one message;
- *   `CONFIG_UNREADABLE` from the sources
+ * @throws ConfigurationError `CONFIG_INVALID` naming every wrong, missing and unknown field in one message; others from
+ *   the sources
  */
 export async function loadSettings<M extends ModuleFields>(
   module: M,
   deployment: Deployment,
   sources: readonly SettingsSource[],
 ): Promise<LoadedSettings<M>> {
-  const given = await mergeSources(sources);
-  const problems: Problem[] = unknownFields(given);
-  const warnings: string[] = [];
+  const given = withoutNone(await mergeSources(sources));
+  const unknown = unknownFields(given);
+  const problems: Problem[] = unknown.filter(({ name }) => given.get(name)?.ifUnknown === 'error');
+  const warnings: string[] = unknown.filter(({ name }) => given.get(name)?.ifUnknown === 'warning').map(sentence);
   const settings: Record<string, unknown> = {};
   for (const [key, field] of ENTRIES) {
     const read = readField(key, field, module, deployment, given.get(field.name));
@@ -54,17 +58,42 @@ export async function loadSettings<M extends ModuleFields>(
     else if ('warning' in read) warnings.push(read.warning);
     else {
       settings[key] = read.value;
-      const warning = read.value === undefined ? undefined : field.warn?.(read.value);
-      if (warning !== undefined) warnings.push(`${field.name}${origin(given.get(field.name)?.from)} ${warning}`);
+      const problem = read.value === undefined ? undefined : field.warn?.(read.value);
+      if (problem !== undefined) warnings.push(sentence({ name: field.name, from: read.from, problem }));
     }
   }
-  problems.push(...brokenRules(module, settings, given));
+  const reading = fieldsRead(module);
+  const wasGiven = (key: FieldKey): boolean => reading.has(key) && given.get(FIELDS[key].name)?.value !== undefined;
+  const input: RuleInput = { settings, wasGiven };
+  const located = ({ key, problem }: RuleBreach): Problem => {
+    const { name } = FIELDS[key];
+    return { name, from: given.get(name)?.from, problem };
+  };
+  // A field that is wrong by itself is told once.
+  const wrong = new Set(problems.map(({ name }) => name));
+  problems.push(
+    ...breachedRules(input)
+      .map(located)
+      .filter(({ name }) => !wrong.has(name)),
+  );
   if (problems.length > 0) throw invalid(module, problems);
-  return { settings: settings as ModuleSettings<M>, warnings };
+  warnings.push(...adapterWarnings(input).map((breach) => sentence(located(breach))));
+  return { settings: settings as ModuleSettings<M>, given, warnings };
+}
+
+/** Where a field documents `None` as its default, the text `None` leaves it out. */
+function withoutNone(given: GivenValues): GivenValues {
+  const documented = new Set(ENTRIES.filter(([, field]) => field.noneIsLeftOut).map(([, field]) => field.name));
+  return new Map(
+    Array.from(given, ([name, entry]) => [
+      name,
+      entry.value === 'None' && documented.has(name) ? { ...entry, value: undefined } : entry,
+    ]),
+  );
 }
 
 type FieldReading =
-  | { readonly value: unknown }
+  | { readonly value: unknown; readonly from: string | undefined }
   | { readonly warning: string }
   | { readonly problems: readonly Problem[] }
   | undefined;
@@ -77,35 +106,27 @@ function readField(
   deployment: Deployment,
   given: GivenValue | undefined,
 ): FieldReading {
-  const ofFleet = module.fleetRequired.includes(key) || module.fleetOptional.includes(key);
-  if (ofFleet && deployment === 'embedded') {
-    if (given === undefined) return { value: undefined };
-    return { warning: `${field.name}${origin(given.from)} has no effect: only a fleet uses it` };
+  const { name } = field;
+  const from = given?.from;
+  if (module.withoutEffect.includes(key)) {
+    if (given?.value === undefined) return { value: undefined, from };
+    return { warning: sentence({ name, from, problem: 'has no effect: only a fleet uses it' }) };
   }
-  if (!(ofFleet || isRead(module, key))) return undefined;
+  if (!fieldsRead(module).has(key)) return undefined;
   const raw = given?.value ?? (module.defaulted.includes(key) ? field.defaults[deployment] : undefined);
   if (raw === undefined) {
-    const required = module.required.includes(key) || module.fleetRequired.includes(key);
-    if (!required) return { value: undefined };
-    return { problems: [{ name: field.name, from: given?.from, problem: `is missing: ${field.description}` }] };
+    const required = module.required.includes(key) || (deployment === 'fleet' && module.fleetRequired.includes(key));
+    if (!required) return { value: undefined, from };
+    return { problems: [{ name, from, problem: `is missing: ${field.description}` }] };
+  }
+  if (raw === fieldPlaceholder(field)) {
+    return { problems: [{ name, from, problem: `still says ${raw}: put a value there, ${field.description}` }] };
   }
   const parsed = field.schema.safeParse(raw);
-  if (parsed.success) return { value: parsed.data };
+  if (parsed.success) return { value: parsed.data, from };
   // A list with three wrong entries breaks one rule three times: once is enough to be told.
   const messages = new Set(parsed.error.issues.map((issue) => issue.message));
-  return { problems: [...messages].map((problem) => ({ name: field.name, from: given?.from, problem })) };
-}
-
-function isRead(module: ModuleFields, key: FieldKey): boolean {
-  return module.required.includes(key) || module.defaulted.includes(key) || module.optional.includes(key);
-}
-
-function brokenRules(module: ModuleFields, settings: PartialSettings, given: GivenValues): readonly Problem[] {
-  const wasGiven = (key: FieldKey): boolean => isRead(module, key) && given.get(FIELDS[key].name)?.value !== undefined;
-  return breachedRules({ settings, wasGiven }).map(({ key, problem }) => {
-    const { name } = FIELDS[key];
-    return { name, from: given.get(name)?.from, problem };
-  });
+  return { problems: [...messages].map((problem) => ({ name, from, problem })) };
 }
 
 function unknownFields(given: GivenValues): Problem[] {
@@ -118,11 +139,11 @@ function unknownFields(given: GivenValues): Problem[] {
 }
 
 function invalid(module: ModuleFields, problems: readonly Problem[]): ConfigurationError {
-  const lines = problems.map(({ name, from, problem }) => `  ${name}${origin(from)} ${problem}`);
+  const lines = problems.map((problem) => `  ${sentence(problem)}`);
   const count = problems.length === 1 ? 'One setting is wrong' : `${problems.length} settings are wrong`;
   return new ConfigurationError('CONFIG_INVALID', `${count} (${module.name}):\n${lines.join('\n')}`);
 }
 
-function origin(from: string | undefined): string {
-  return from === undefined ? '' : ` (${from})`;
+function sentence({ name, from, problem }: Problem): string {
+  return `${name}${from === undefined ? '' : ` (${from})`} ${problem}`;
 }

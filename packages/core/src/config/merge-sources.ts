@@ -11,6 +11,8 @@ export interface GivenValue {
   readonly value: unknown;
   /** Where it was given, for error messages. */
   readonly from: string;
+  /** What becomes of it where no field has this name. */
+  readonly ifUnknown: SettingsSource['unknownFields'];
 }
 
 export type GivenValues = ReadonlyMap<string, GivenValue>;
@@ -27,7 +29,8 @@ export async function mergeSources(sources: readonly SettingsSource[]): Promise<
     for (const [name, value] of Object.entries(settings)) {
       if (value === undefined || merged.has(name)) continue;
       const empty = value === null || value === '';
-      merged.set(name, { value: empty ? undefined : value, from: locate(source, name) });
+      const from = locate(source, name);
+      merged.set(name, { value: empty ? undefined : value, from, ifUnknown: source.unknownFields });
     }
   }
   return merged;

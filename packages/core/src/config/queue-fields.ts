@@ -1,25 +1,26 @@
 import { field } from './field.ts';
-import { integer, mebibytes, secondsAsMs, word } from './value-schemas.ts';
+import { subscriptionId, topicId } from './google-schemas.ts';
+import { integer, mebibytes, secondsAsMs } from './value-schemas.ts';
 
 /** What publishers and workers say to each other. */
 export const QUEUE_FIELDS = {
   pubsubTopicId: field({
     name: 'pubsub_topic_id',
-    description: 'topic that messages are published to',
+    description: 'Pub/Sub topic that messages are published to, in place of the queue in the state file',
     valueName: 'topic',
-    schema: word,
+    schema: topicId,
   }),
   pubsubSubscriptionId: field({
     name: 'pubsub_subscription_id',
-    description: 'subscription that messages are pulled from',
+    description: 'Pub/Sub subscription that messages are pulled from, in place of the queue in the state file',
     valueName: 'subscription',
-    schema: word,
+    schema: subscriptionId,
   }),
   errorPubsubTopicId: field({
     name: 'error_pubsub_topic_id',
-    description: 'topic that failed keys are published to',
+    description: 'Pub/Sub topic that failed keys are published to',
     valueName: 'topic',
-    schema: word,
+    schema: topicId,
   }),
   maxMessagesPerBatch: field({
     name: 'max_messages_per_batch',
@@ -30,7 +31,7 @@ export const QUEUE_FIELDS = {
   }),
   numSingleMessage: field({
     name: 'num_single_message',
-    description: 'objects per message, at most',
+    description: 'objects or subfolders per message, at most',
     valueName: 'n',
     schema: integer(1, 10_000),
     default: { embedded: 50, fleet: 10 },

@@ -1,3 +1,4 @@
+import { adapterBreaches } from './adapter-rules.ts';
 import type { FieldKey, FieldValue } from './fields.ts';
 
 /** Values that were read so far; a field that is wrong by itself, or that the module does not read, is absent. */
@@ -17,7 +18,7 @@ export interface RuleBreach {
 
 /** What fields must satisfy together. */
 export function breachedRules(input: RuleInput): readonly RuleBreach[] {
-  return [...signingRules(input), ...orderRules(input)];
+  return [...signingRules(input), ...orderRules(input), ...adapterBreaches(input)];
 }
 
 function signingRules({ settings, wasGiven }: RuleInput): readonly RuleBreach[] {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseLiteralText } from './literal-text.ts';
 
 /**
  * Schemas of the kinds of values that configuration fields hold. Entities of the reference tool, flags and YAML write
@@ -63,20 +64,20 @@ export function dateTime(openEnded: string): z.ZodType<Date | undefined> {
   });
 }
 
-/** Text is read as JSON where it begins like it, so that flags and entities can carry maps and lists. */
-export function parseJsonText(value: unknown, opening: '{' | '['): unknown {
+/** Text is read as JSON or as Python's dict where it begins like it, so that flags and entities can carry maps and lists. */
+export function parseNestedText(value: unknown, opening: '{' | '['): unknown {
   if (typeof value !== 'string' || !value.trimStart().startsWith(opening)) return value;
   try {
-    return JSON.parse(value);
+    return parseLiteralText(value);
   } catch {
     // Not a lost error: the schema behind this says what is expected instead of the text.
     return value;
   }
 }
 
-/** A map of text to text, also as JSON text. */
+/** A map of text to text, also as JSON text or a Python dict. */
 export const textMap: z.ZodType<Readonly<Record<string, string>>> = z.preprocess(
-  (value) => parseJsonText(value, '{'),
+  (value) => parseNestedText(value, '{'),
   z.record(z.string().min(1, 'must not have an empty name in it'), z.string('must hold text only'), {
     error: 'must be a map of text to text, or one as JSON text',
   }),
@@ -85,7 +86,7 @@ export const textMap: z.ZodType<Readonly<Record<string, string>>> = z.preprocess
 /** A list of texts, also as JSON text; a single text is a list of one. */
 export const textList: z.ZodType<readonly string[]> = z.preprocess(
   (value) => {
-    const parsed = parseJsonText(value, '[');
+    const parsed = parseNestedText(value, '[');
     return typeof parsed === 'string' ? [parsed] : parsed;
   },
   z.array(text, { error: 'must be a list of texts' }),
