@@ -1,5 +1,6 @@
 import { projectId, secretId } from './google-schemas.ts';
 import { field } from './field.ts';
+import { boundQuery, pullQuery } from './query-schemas.ts';
 import { text } from './value-schemas.ts';
 
 /** What MySQL and Google's services need. Each of them takes the place of what one machine has of its own. */
@@ -26,30 +27,32 @@ export const FLEET_FIELDS = {
     name: 'pull_query',
     description: 'SQL that selects subfolders to publish, in place of the built-in statement',
     valueName: 'sql',
-    schema: text,
+    schema: pullQuery,
   }),
   updateQuery: field({
     name: 'update_query',
-    description: 'SQL that marks a subfolder as published, in place of the built-in statement',
+    description: 'SQL that marks a subfolder as published, in place of the built-in statement; %s is dir_key',
     valueName: 'sql',
-    schema: text,
+    schema: boundQuery(['dir_key']),
   }),
   insertQuery: field({
     name: 'insert_query',
-    description: 'SQL that adds a subfolder, in place of the built-in statement',
+    description: 'SQL that adds a subfolder, in place of the built-in statement; %s is dir_key',
     valueName: 'sql',
-    schema: text,
+    schema: boundQuery(['dir_key']),
   }),
   startQuery: field({
     name: 'start_query',
-    description: 'SQL that marks the start of a check or repair, in place of the built-in statement',
+    description:
+      'SQL that marks the start of a check or repair, in place of the built-in statement; %s are time and dir_key',
     valueName: 'sql',
-    schema: text,
+    schema: boundQuery(['time', 'dir_key']),
   }),
   endQuery: field({
     name: 'end_query',
-    description: 'SQL that stores the result of a check or repair, in place of the built-in statement',
+    description:
+      'SQL that stores the result of a check or repair, in place of the built-in statement; %s are s3_size, gcs_size, time, error and dir_key',
     valueName: 'sql',
-    schema: text,
+    schema: boundQuery(['s3_size', 'gcs_size', 'time', 'error', 'dir_key']),
   }),
 };

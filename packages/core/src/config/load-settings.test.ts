@@ -67,11 +67,11 @@ describe('loadSettings', () => {
       mysql_table: 'state',
       credentials_secret_id: 'c',
       pubsub_topic_id: 'objects',
-      pull_query: 'SELECT 1',
+      pull_query: 'SELECT dir_key FROM state;',
     };
     const { settings, warnings } = await loadSettings(PUBLISHER_OBJECTS, 'fleet', [source('entity', entity)]);
     expect(settings).toMatchObject({ storageClasses: ['STANDARD'], numSingleMessage: 10, pubsubTopicId: 'objects' });
-    expect(settings.pullQuery).toBe('SELECT 1');
+    expect(settings.pullQuery).toMatchObject({ sql: 'SELECT dir_key FROM state', placeholders: 0 });
     expect(warnings).toEqual([]);
   });
 

@@ -12,9 +12,7 @@ import { suggestName } from './suggest-name.ts';
 export type ModuleSettings<M extends ModuleFields> = {
   readonly [K in M['required'][number] | M['defaulted'][number]]: FieldValue<K>;
 } & {
-  readonly [K in M['optional'][number]]: FieldValue<K> | undefined;
-} & {
-  readonly [K in M['withoutEffect'][number]]: undefined;
+  readonly [K in M['optional'][number] | M['withoutEffect'][number]]: FieldValue<K> | undefined;
 };
 
 export interface LoadedSettings<M extends ModuleFields> {
