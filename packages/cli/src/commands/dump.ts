@@ -3,7 +3,7 @@ import { DUMP } from '@object-transfer/core/config/modules';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { findSubfolders } from '@object-transfer/dump/find-subfolders';
 import { loadSubfolders } from '@object-transfer/dump/run-dump';
-import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
+import { addFieldOptions, type ParsedOptions } from '../options/field-options.ts';
 import { formatCount } from '../output/format-quantity.ts';
 import type { CommandContext } from '../command-context.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
@@ -25,9 +25,9 @@ export function addDumpCommand(program: Command, context: CommandContext): void 
 }
 
 async function dumpSubfolders(options: ParsedOptions, context: CommandContext): Promise<void> {
-  const { settings } = await loadCommandSettings(DUMP, settingsSources(DUMP, options), context);
-  const dryRun = options['dryRun'] === true;
   const { dumpFile } = options;
+  const { settings } = await loadCommandSettings(DUMP, options, context);
+  const dryRun = options['dryRun'] === true;
   await using cleanup = new AsyncDisposableStack();
   const source = openSourceBucket(settings, context.environment);
   cleanup.defer(() => source.close());

@@ -3,7 +3,7 @@ import { PUBLISHER_OBJECTS } from '@object-transfer/core/config/modules';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { publishObjects } from '@object-transfer/publisher/publish-objects';
 import { EXIT_CODES } from '../exit-codes.ts';
-import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
+import { addFieldOptions, type ParsedOptions } from '../options/field-options.ts';
 import { formatBytes, formatCount } from '../output/format-quantity.ts';
 import type { CommandContext } from '../command-context.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
@@ -26,11 +26,7 @@ export function addPublisherCommand(program: Command, context: CommandContext): 
 
 /** @returns the exit code: 1 where a subfolder could not be published */
 async function publish(options: ParsedOptions, context: CommandContext): Promise<number> {
-  const { settings, logger } = await loadCommandSettings(
-    PUBLISHER_OBJECTS,
-    settingsSources(PUBLISHER_OBJECTS, options),
-    context,
-  );
+  const { settings, logger } = await loadCommandSettings(PUBLISHER_OBJECTS, options, context);
   const dryRun = options['dryRun'] === true;
   const identity = createProcessIdentity();
   await using cleanup = new AsyncDisposableStack();

@@ -7,13 +7,14 @@ import { RUN } from '@object-transfer/core/config/modules';
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { parseBucketUrl } from '../options/bucket-url.ts';
-import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
+import { addFieldOptions, type ParsedOptions } from '../options/field-options.ts';
 import { createProgressReporter } from '../output/progress-reporter.ts';
 import { summarizePlan, summarizeReport } from '../output/report-summary.ts';
 import { checkReportFile, writeReportFile } from '../output/write-report-file.ts';
 import type { CommandContext } from '../command-context.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
 import { migrate, plan } from '../wiring/migration.ts';
+import { openServices } from '../wiring/services.ts';
 
 export function addRunCommand(program: Command, context: CommandContext): void {
   const run = program
@@ -34,23 +35,25 @@ export function addRunCommand(program: Command, context: CommandContext): void {
 export async function runMigrationCommand(options: ParsedOptions, context: CommandContext): Promise<number> {
   const reportFile = typeof options['report'] === 'string' ? options['report'] : undefined;
   if (reportFile !== undefined) await checkReportFile(reportFile);
-  const sources = [new FlagSettings(urlSettings(options)), ...settingsSources(RUN, options)];
-  const { settings, logger } = await loadCommandSettings(RUN, sources, context);
+  const urls = new FlagSettings(urlSettings(options));
+  const { settings, given, logger } = await loadCommandSettings(RUN, options, context, urls);
+  await using cleanup = new AsyncDisposableStack();
+  // On one machine: keys and secrets are in the environment.
+  const local = { gcpProject: undefined, credentialsSecretId: undefined };
+  const services = await openServices(local, context.environment, logger, cleanup);
   if (options['dryRun'] === true) {
     if (reportFile !== undefined) logger.warn('a dry run writes no report');
-    const planned = await plan(settings, context.environment, logger, context.stop);
+    const planned = await plan(settings, services, logger, context.stop);
     context.stdout.write(options['json'] === true ? `${JSON.stringify(planned)}\n` : summarizePlan(planned));
     return EXIT_CODES.done;
   }
-  const given: Record<string, unknown> = {};
-  for (const source of sources.toReversed()) Object.assign(given, withoutUndefined(await source.readSettings()));
 
   // A run that is stopped writes none: the one of an earlier run must not pass for it.
   if (reportFile !== undefined) await rm(reportFile, { force: true });
   const progress = createProgressReporter(context.stderr, logger);
   try {
     const report = await migrate(
-      { settings, given, environment: context.environment, logger, onProgress: (now) => progress.show(now) },
+      { settings, given, services, logger, onProgress: (now) => progress.show(now) },
       context.stop,
     );
     progress.end();
@@ -84,8 +87,4 @@ function refuseBoth(options: ParsedOptions, flag: string, given: unknown, others
     const otherFlag = fieldFlag(FIELDS[other].name);
     throw new ConfigurationError('CONFIG_INVALID', `${flag} and ${otherFlag} say the same thing: give one of them`);
   }
-}
-
-function withoutUndefined(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
 }

@@ -1,15 +1,15 @@
 import { Option, type Command } from 'commander';
-import { FlagSettings } from '@object-transfer/core/config/flag-settings';
 import { WORKER_CDN_TRANSFER } from '@object-transfer/core/config/modules';
 import { StoppedError } from '@object-transfer/core/domain/errors';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
-import { addFieldOptions, settingsSources, type ParsedOptions } from '../options/field-options.ts';
+import { addFieldOptions, type ParsedOptions } from '../options/field-options.ts';
 import { formatBytes, formatCount } from '../output/format-quantity.ts';
 import type { CommandContext } from '../command-context.ts';
 import { OBJECT_TOPIC } from '../wiring/embedded-topics.ts';
-import { loadCommandSettings } from '../wiring/load-command-settings.ts';
+import { loadAssignedSettings, loadCommandSettings } from '../wiring/load-command-settings.ts';
 import { openState } from '../wiring/open-state.ts';
 import { checkDestination, openTransferWorker } from '../wiring/transfer-engine.ts';
+import { openServices } from '../wiring/services.ts';
 import { receiveAssignment, tellCounters, type WorkerAssignment } from '../wiring/worker-processes.ts';
 
 export function addWorkerCommand(program: Command, context: CommandContext): void {
@@ -42,16 +42,18 @@ async function work(
   context: CommandContext,
 ): Promise<void> {
   const { environment, stop, stdout } = context;
-  const sources =
-    assignment === undefined ? settingsSources(WORKER_CDN_TRANSFER, options) : [new FlagSettings(assignment.settings)];
-  const { settings, logger } = await loadCommandSettings(WORKER_CDN_TRANSFER, sources, context);
+  const { settings, logger } =
+    assignment === undefined
+      ? await loadCommandSettings(WORKER_CDN_TRANSFER, options, context)
+      : await loadAssignedSettings(WORKER_CDN_TRANSFER, assignment, context);
   const dryRun = options['dryRun'] === true;
   // What cannot work leaves no state behind.
   await checkDestination(settings, environment, stop);
   const identity = createProcessIdentity();
   await using cleanup = new AsyncDisposableStack();
   const state = await openState(settings, identity, dryRun, cleanup);
-  const worker = await openTransferWorker({ settings, environment, state, identity, runId: assignment?.runId, logger });
+  const services = await openServices(settings, environment, logger, cleanup);
+  const worker = await openTransferWorker({ settings, services, state, identity, runId: assignment?.runId, logger });
   cleanup.defer(() => worker.close());
   if (dryRun) {
     const backlog = await state.queue.backlog(OBJECT_TOPIC);

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { cdnAuthOf, type CdnAuth, type CdnAuthSettings } from '@object-transfer/core/config/cdn-auth';
-import { EnvironmentSecrets } from '@object-transfer/core/config/environment-secrets';
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
 import type { ObjectReader } from '@object-transfer/core/ports/object-source';
+import type { SecretSource } from '@object-transfer/core/ports/secret-source';
 import { createCdnObjectReader, type CdnSigning } from '@object-transfer/core/storage/cdn-object-reader';
 import type { S3Endpoint } from '@object-transfer/core/storage/s3-endpoint';
-import type { Environment } from './environment.ts';
+import type { Services } from './services.ts';
 
 export interface CdnSettings extends CdnAuthSettings {
   readonly cloudfrontUrlHostPre: string;
@@ -16,16 +16,20 @@ export interface CdnSettings extends CdnAuthSettings {
 export async function openCdnReader(
   settings: CdnSettings,
   endpoint: S3Endpoint,
-  environment: Environment,
+  services: Pick<Services, 'environment' | 'secrets'>,
 ): Promise<ObjectReader> {
   return createCdnObjectReader({
     urlHostPre: settings.cloudfrontUrlHostPre,
     replaceKeyParts: settings.replaceKeyParts,
-    signing: await signingOf(cdnAuthOf(settings), endpoint, environment),
+    signing: await signingOf(cdnAuthOf(settings), endpoint, services),
   });
 }
 
-async function signingOf(auth: CdnAuth, endpoint: S3Endpoint, environment: Environment): Promise<CdnSigning> {
+async function signingOf(
+  auth: CdnAuth,
+  endpoint: S3Endpoint,
+  { environment, secrets }: Pick<Services, 'environment' | 'secrets'>,
+): Promise<CdnSigning> {
   switch (auth.kind) {
     case 'none':
       return { kind: 'none' };
@@ -38,7 +42,7 @@ async function signingOf(auth: CdnAuth, endpoint: S3Endpoint, environment: Envir
         keyPairId,
         hashAlgorithm,
         lifetimeMs,
-        ...(await privateKeyOf(auth.privateKey, environment)),
+        ...(await privateKeyOf(auth.privateKey, secrets)),
       };
     }
   }
@@ -46,10 +50,10 @@ async function signingOf(auth: CdnAuth, endpoint: S3Endpoint, environment: Envir
 
 async function privateKeyOf(
   place: { readonly secretId: string } | { readonly file: string },
-  environment: Environment,
+  secrets: SecretSource,
 ): Promise<{ readonly privateKey: string; readonly privateKeyOrigin: string }> {
   if ('secretId' in place) {
-    const privateKey = await new EnvironmentSecrets(environment.variables).readSecret(place.secretId);
+    const privateKey = await secrets.readSecret(place.secretId);
     return { privateKey, privateKeyOrigin: `the secret ${JSON.stringify(place.secretId)}` };
   }
   try {

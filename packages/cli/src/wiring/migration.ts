@@ -1,6 +1,14 @@
 import type { ModuleSettings } from '@object-transfer/core/config/load-settings';
 import type { RUN } from '@object-transfer/core/config/modules';
-import { createProcessIdentity, isLeaseOwnerGone } from '@object-transfer/core/runtime/process-identity';
+import type { ObjectFilter } from '@object-transfer/core/domain/object-filter';
+import type { MessagePublisher } from '@object-transfer/core/ports/message-queue';
+import type { ObjectDestination } from '@object-transfer/core/ports/object-destination';
+import type { StateStore } from '@object-transfer/core/ports/state-store';
+import {
+  createProcessIdentity,
+  isLeaseOwnerGone,
+  type ProcessIdentity,
+} from '@object-transfer/core/runtime/process-identity';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import type { EmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import { runDump } from '@object-transfer/dump/run-dump';
@@ -8,15 +16,15 @@ import { publishObjects } from '@object-transfer/publisher/publish-objects';
 import type { MigrationProgress } from '@object-transfer/run/migration-progress';
 import type { MigrationReport } from '@object-transfer/run/migration-report';
 import { planMigration, type MigrationPlan } from '@object-transfer/run/plan-migration';
-import { runMigration, type WorkerGroup } from '@object-transfer/run/run-migration';
+import { runMigration, type MigrationOptions, type WorkerGroup } from '@object-transfer/run/run-migration';
 import { checkCdn } from './check-cdn.ts';
 import { openCdnReader } from './cdn-reader.ts';
 import { OBJECT_TOPIC } from './embedded-topics.ts';
-import type { Environment } from './environment.ts';
 import { filterOf } from './object-filter.ts';
 import { packingLimits, publisherOptions } from './object-publisher.ts';
 import { openState } from './open-state.ts';
-import { openSourceBucket } from './source-bucket.ts';
+import type { Services } from './services.ts';
+import { openSourceBucket, type SourceBucket } from './source-bucket.ts';
 import { openDestination, openTransferWorker } from './transfer-engine.ts';
 import { startWorkerProcesses } from './worker-processes.ts';
 
@@ -26,7 +34,7 @@ export interface MigrationWiring {
   readonly settings: RunSettings;
   /** The settings as they were given, for worker processes. */
   readonly given: Readonly<Record<string, unknown>>;
-  readonly environment: Environment;
+  readonly services: Services;
   readonly logger: Logger;
   readonly onProgress: (progress: MigrationProgress) => void;
 }
@@ -34,12 +42,12 @@ export interface MigrationWiring {
 /** What `run --dry-run` says. Opens no state: a plan depends on both buckets alone. */
 export async function plan(
   settings: RunSettings,
-  environment: Environment,
+  services: Services,
   logger: Logger,
   signal: AbortSignal,
 ): Promise<MigrationPlan> {
   await using cleanup = new AsyncDisposableStack();
-  const { source, destination, cdn, filter } = await openBothSides(settings, environment, cleanup);
+  const { source, destination, cdn, filter } = await openBothSides(settings, services, cleanup);
   await checkCdn({ cdn, lister: source.lister, s3RootPrefix: settings.s3RootPrefix, filter, logger }, signal);
   return await planMigration(
     {
@@ -56,10 +64,10 @@ export async function plan(
 
 /** Opens everything that `run` needs, migrates, and closes it again. */
 export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Promise<MigrationReport> {
-  const { settings, environment, logger } = wiring;
+  const { settings, services, logger } = wiring;
   const identity = createProcessIdentity();
   await using cleanup = new AsyncDisposableStack();
-  const { source, destination, cdn, filter } = await openBothSides(settings, environment, cleanup);
+  const { source, destination, cdn, filter } = await openBothSides(settings, services, cleanup);
   // Keys that cannot be read and buckets that do not exist leave no state behind.
   await source.check(settings.s3RootPrefix, signal);
   await destination.checkBucket(signal);
@@ -68,24 +76,14 @@ export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Pro
   if ((await state.stateStore.listSubfolders(undefined, 1)).length === 0) {
     await checkCdn({ cdn, lister: source.lister, s3RootPrefix: settings.s3RootPrefix, filter, logger }, signal);
   }
-  const { stateStore, queue } = state;
   return await runMigration(
     {
-      verification: {
-        mapping: settings,
-        lister: source.lister,
-        destination,
-        filter,
-        namePolicy: settings.forbiddenNames,
-        stateStore,
-        owner: identity.id,
-        leaseMs: settings.leaseMs,
-        publisher: queue,
-        objectTopic: OBJECT_TOPIC,
-        packing: packingLimits(settings),
-        overwrite: settings.overwrite,
-      },
-      queue,
+      verification: verificationOf(
+        settings,
+        { source, destination, filter },
+        { ...state, objectTopic: OBJECT_TOPIC, identity },
+      ),
+      queue: state.queue,
       identity,
       logger,
       onProgress: wiring.onProgress,
@@ -93,7 +91,7 @@ export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Pro
         dump: async (stepSignal) => {
           const { s3Bucket, s3RootPrefix } = settings;
           const from = { lister: source.lister };
-          const store = stateStore;
+          const store = state.stateStore;
           const dumped = await runDump({ store, from, s3Bucket, s3RootPrefix, dryRun: false, signal: stepSignal });
           return dumped.new;
         },
@@ -109,24 +107,58 @@ export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Pro
   );
 }
 
+interface BothSides {
+  readonly source: SourceBucket;
+  readonly destination: ObjectDestination;
+  readonly filter: ObjectFilter;
+}
+
+/** What the comparison of both sides needs. */
+export function verificationOf(
+  settings: RunSettings,
+  { source, destination, filter }: BothSides,
+  by: {
+    readonly stateStore: StateStore;
+    readonly queue: MessagePublisher;
+    readonly objectTopic: string;
+    readonly identity: ProcessIdentity;
+  },
+): MigrationOptions['verification'] {
+  return {
+    mapping: settings,
+    lister: source.lister,
+    destination,
+    filter,
+    namePolicy: settings.forbiddenNames,
+    stateStore: by.stateStore,
+    owner: by.identity.id,
+    leaseMs: settings.leaseMs,
+    publisher: by.queue,
+    objectTopic: by.objectTopic,
+    packing: packingLimits(settings),
+    overwrite: settings.overwrite,
+  };
+}
+
 /** What a plan and a migration look at. @param cleanup closes all of it */
-async function openBothSides(settings: RunSettings, environment: Environment, cleanup: AsyncDisposableStack) {
+export async function openBothSides(settings: RunSettings, services: Services, cleanup: AsyncDisposableStack) {
+  const { environment } = services;
   const source = openSourceBucket(settings, environment);
   cleanup.defer(() => source.close());
   const destination = openDestination(settings, environment);
   cleanup.defer(() => destination.close());
-  const cdn = await openCdnReader(settings, source.connection.endpoint, environment);
+  const cdn = await openCdnReader(settings, source.connection.endpoint, services);
   cleanup.defer(() => cdn.close());
   return { source, destination, cdn, filter: filterOf(settings) };
 }
 
 async function startWorkers(wiring: MigrationWiring, state: EmbeddedState, runId: string): Promise<WorkerGroup> {
-  const { settings, environment, logger } = wiring;
+  const { settings, services, logger } = wiring;
   if (settings.processes > 1) {
     return startWorkerProcesses({
       count: settings.processes,
       assignment: { runId, deployment: 'embedded', settings: wiring.given },
-      variables: environment.variables,
+      variables: services.environment.variables,
       logger,
       onCrash: async () => {
         await state.queue.reclaimLeases(isLeaseOwnerGone);
@@ -135,7 +167,7 @@ async function startWorkers(wiring: MigrationWiring, state: EmbeddedState, runId
   }
   // Each start is a worker of its own, with its own counters.
   const identity = createProcessIdentity();
-  const worker = await openTransferWorker({ settings, environment, state, identity, runId, logger });
+  const worker = await openTransferWorker({ settings, services, state, identity, runId, logger });
   const stop = new AbortController();
   const work = async () => {
     try {

@@ -15,6 +15,7 @@ import { TransferCounters } from '@object-transfer/worker/cdn-transfer/transfer-
 import { openCdnReader } from './cdn-reader.ts';
 import { ERROR_TOPIC, OBJECT_TOPIC } from './embedded-topics.ts';
 import type { Environment } from './environment.ts';
+import type { Services } from './services.ts';
 import { openSourceBucket } from './source-bucket.ts';
 
 export type WorkerSettings = ModuleSettings<typeof WORKER_CDN_TRANSFER>;
@@ -50,15 +51,16 @@ export interface TransferWorker {
 /** A worker of mode `cdnTransfer` over the embedded queue. */
 export async function openTransferWorker(options: {
   readonly settings: WorkerSettings;
-  readonly environment: Environment;
+  readonly services: Services;
   readonly state: EmbeddedState;
   readonly identity: ProcessIdentity;
   readonly runId: string | undefined;
   readonly logger: Logger;
 }): Promise<TransferWorker> {
-  const { settings, environment, state, identity } = options;
+  const { settings, services, state, identity } = options;
+  const { environment } = services;
   const source = openSourceBucket(settings, environment);
-  const cdn = await openCdnReader(settings, source.connection.endpoint, environment);
+  const cdn = await openCdnReader(settings, source.connection.endpoint, services);
   const destination = openDestination(settings, environment);
   const counters = new TransferCounters();
   const transfer: TransferContext = {

@@ -1,0 +1,56 @@
+import type { DatastoreSettingsOptions } from '@object-transfer/core/config/datastore-settings';
+import { FileSettings } from '@object-transfer/core/config/file-settings';
+import type { Deployment } from '@object-transfer/core/config/field';
+import { FlagSettings } from '@object-transfer/core/config/flag-settings';
+import type { ModuleFields } from '@object-transfer/core/config/modules';
+import { ConfigurationError } from '@object-transfer/core/domain/errors';
+import type { SettingsSource } from '@object-transfer/core/ports/settings-source';
+import type { CommandContext } from '../command-context.ts';
+import { CONFIG_KEY_OPTION, flagValues, type ParsedOptions } from '../options/field-options.ts';
+
+export interface CommandSources {
+  /** A fleet where an entity was asked for: its defaults are those of the reference tool. */
+  readonly deployment: Deployment;
+  /** The first that gives a field wins: the command line, the file, the entities in their order. */
+  readonly sources: readonly SettingsSource[];
+}
+
+/**
+ * Where a command's settings come from. Entities are read here, so that nothing stays connected.
+ * @throws ConfigurationError `CONFIG_INVALID`, `CONFIG_ENTITY_MISSING`, `CONFIG_ACCESS_DENIED`; ServiceError
+ */
+export async function settingsSourcesOf(
+  module: ModuleFields,
+  options: ParsedOptions,
+  context: Pick<CommandContext, 'environment'>,
+): Promise<CommandSources> {
+  const { config } = options;
+  const file = typeof config === 'string' ? [new FileSettings(config)] : [];
+  const flags = flagValues(module, options);
+  const configKeys = (options[CONFIG_KEY_OPTION] ?? []) as readonly string[];
+  if (configKeys.length === 0) return { deployment: 'embedded', sources: [new FlagSettings(flags), ...file] };
+  const { gcpProject: projectOfEnvironment, datastoreEmulatorHost: emulatorHost } = context.environment;
+  const projectId = flags['gcp_project'] ?? projectOfEnvironment;
+  if (typeof projectId !== 'string') {
+    throw new ConfigurationError('CONFIG_INVALID', '--config-key needs --gcp-project, or GOOGLE_CLOUD_PROJECT');
+  }
+  const entities: SettingsSource[] = [];
+  for (const configKey of configKeys) entities.push(await readEntity({ projectId, configKey, emulatorHost }));
+  return {
+    deployment: 'fleet',
+    sources: [new FlagSettings({ ...flags, gcp_project: projectId }), ...file, ...entities],
+  };
+}
+
+async function readEntity(options: DatastoreSettingsOptions): Promise<SettingsSource> {
+  // Google's clients take half a second and 60 MB to load: only who uses them pays for that.
+  const { openDatastoreSettings } = await import('@object-transfer/core/config/datastore-settings');
+  const entity = openDatastoreSettings(options);
+  try {
+    const settings = await entity.readSettings();
+    const { description, unknownFields } = entity;
+    return { description, unknownFields, readSettings: () => Promise.resolve(settings) };
+  } finally {
+    await entity.close();
+  }
+}
