@@ -2,7 +2,6 @@ import type { Kysely } from 'kysely';
 import type { CheckFigures } from '../domain/subfolder.ts';
 import type { SubfolderLease } from '../ports/state-store.ts';
 import { NOT_HELD, updateHeld } from './hold-subfolder.ts';
-import { createLeaseOwner } from './lease-owner.ts';
 import type { StateTables } from './state-tables.ts';
 import { utcDateTime } from './utc-date-time.ts';
 
@@ -15,10 +14,10 @@ const MAX_FREQUENCY = 255;
  */
 export async function startSyncCheck(
   db: Kysely<StateTables>,
-  request: { readonly dirKey: string; readonly owner: string; readonly leaseMs: number },
+  request: { readonly dirKey: string; readonly leaseOwner: string; readonly leaseMs: number },
   now: number,
 ): Promise<SubfolderLease | undefined> {
-  const leaseOwner = createLeaseOwner(request.owner);
+  const { dirKey, leaseOwner } = request;
   const leaseExpiresAt = now + request.leaseMs;
   const { numUpdatedRows } = await db
     .updateTable('subfolders')
@@ -29,7 +28,7 @@ export async function startSyncCheck(
       leaseOwner,
       leaseExpiresAt,
     })
-    .where('dirKey', '=', request.dirKey)
+    .where('dirKey', '=', dirKey)
     .where('leaseExpiresAt', '<=', now)
     .where((eb) =>
       eb.or([
@@ -38,9 +37,7 @@ export async function startSyncCheck(
       ]),
     )
     .executeTakeFirst();
-  return numUpdatedRows === 1n
-    ? { dirKey: request.dirKey, leaseOwner, expiresAt: new Date(leaseExpiresAt) }
-    : undefined;
+  return numUpdatedRows === 1n ? { dirKey, leaseOwner, expiresAt: new Date(leaseExpiresAt) } : undefined;
 }
 
 export async function finishSyncCheck(
@@ -76,7 +73,8 @@ export async function releaseSyncCheck(db: Kysely<StateTables>, lease: Subfolder
   return numUpdatedRows === 1n;
 }
 
-function figureColumns(figures: CheckFigures) {
+/** What a check that found these figures leaves in the row. */
+export function figureColumns(figures: CheckFigures) {
   return {
     s3Size: figures.s3SizeBytes,
     gcsSize: figures.gcsSizeBytes,

@@ -1,57 +1,90 @@
 import type { Kysely } from 'kysely';
 import type { ClaimRequest, SubfolderLease } from '../ports/state-store.ts';
-import { createLeaseOwner } from './lease-owner.ts';
 import type { StateTables } from './state-tables.ts';
+
+/** How many candidates one looks at who has lost races for them. */
+const MAX_SPREAD = 1000;
 
 /**
  * Takes rows that wait for a publisher and whose lease is none or has run out.
  *
  * Reads candidates off the index, then takes them by one UPDATE that asks the same again: a row that somebody else took
- * in between is not counted. The 0 and 1 are literals so that the planner sees that the partial index holds these rows.
+ * in between is not counted, and who got none of the candidates looks further. Where the database can, others' candidates
+ * are passed over in the first place. Only a look that passes nothing over can say that there are none.
+ * @param skipsLocked see `KyselyStateStoreOptions`
+ */
+export async function claimSubfolders(
+  db: Kysely<StateTables>,
+  request: LeaseRequest,
+  now: number,
+  skipsLocked: boolean,
+): Promise<readonly SubfolderLease[]> {
+  let skipping = skipsLocked;
+  for (let lost = 0; ;) {
+    const { found, taken } = await db
+      .transaction()
+      .execute((transaction) => take(transaction, request, now, { skipping, lost }));
+    if (taken.length > 0) {
+      const expiresAt = new Date(now + request.leaseMs);
+      return taken.map((dirKey) => ({ dirKey, leaseOwner: request.leaseOwner, expiresAt }));
+    }
+    if (found > 0) lost++;
+    else if (skipping) skipping = false;
+    else return [];
+  }
+}
+
+/** A claim with its own name, see `createLeaseOwner`. */
+type LeaseRequest = ClaimRequest & { readonly leaseOwner: string };
+
+/**
+ * The 0 and 1 are literals so that SQLite's planner sees that the partial index holds these rows.
  *
  * A check or repair whose lease has run out died with it: its mark goes, as nothing would be left to tell it from a mark
  * that was set by hand, once this lease ends. A mark without any lease is one of those and stays.
  */
-export async function claimSubfolders(
+async function take(
   db: Kysely<StateTables>,
-  request: ClaimRequest,
+  request: LeaseRequest,
   now: number,
-): Promise<readonly SubfolderLease[]> {
-  const leaseOwner = createLeaseOwner(request.owner);
-  const leaseExpiresAt = now + request.leaseMs;
-  const dirKeys = await db.transaction().execute(async (transaction) => {
-    const candidates = await claimableSubfolders(transaction, now, request.limit).execute();
-    if (candidates.length === 0) return [];
-    const keys = candidates.map(({ dirKey }) => dirKey);
-    const taken = await transaction
-      .updateTable('subfolders')
-      .set((eb) => ({
-        // Before leaseOwner: MySQL assigns from left to right and reads what it has just assigned.
-        syncCheckInProgress: eb
-          .case()
-          .when('leaseOwner', 'is', null)
-          .then(eb.ref('syncCheckInProgress'))
-          .else(eb.lit(0))
-          .end(),
-        rsyncInProgress: eb.case().when('leaseOwner', 'is', null).then(eb.ref('rsyncInProgress')).else(eb.lit(0)).end(),
-        leaseOwner,
-        leaseExpiresAt,
-      }))
-      .where('dirKey', 'in', keys)
-      .where('initialTransfer', '=', 1)
-      .where('cdnTransferPublished', '=', 0)
-      .where('leaseExpiresAt', '<=', now)
-      .executeTakeFirst();
-    if (Number(taken.numUpdatedRows) === keys.length) return keys;
-    const held = await transaction
-      .selectFrom('subfolders')
-      .select('dirKey')
-      .where('leaseOwner', '=', leaseOwner)
-      .execute();
-    return held.map(({ dirKey }) => dirKey);
-  });
-  const expiresAt = new Date(leaseExpiresAt);
-  return dirKeys.map((dirKey) => ({ dirKey, leaseOwner, expiresAt }));
+  look: { readonly skipping: boolean; readonly lost: number },
+): Promise<{ readonly found: number; readonly taken: readonly string[] }> {
+  const { leaseOwner, limit } = request;
+  // Those who lose a race would meet again at the next rows: they spread out.
+  const spread = Math.min(limit * 2 ** look.lost, Math.max(limit, MAX_SPREAD));
+  const candidates = await claimableSubfolders(db, now, spread)
+    .$if(look.skipping, (query) => query.forUpdate().skipLocked())
+    .execute();
+  const keys = someOf(candidates, limit).map(({ dirKey }) => dirKey);
+  if (keys.length === 0) return { found: 0, taken: [] };
+  const { numUpdatedRows } = await db
+    .updateTable('subfolders')
+    .set((eb) => ({
+      // Before leaseOwner: MySQL assigns from left to right and reads what it has just assigned.
+      syncCheckInProgress: eb
+        .case()
+        .when('leaseOwner', 'is', null)
+        .then(eb.ref('syncCheckInProgress'))
+        .else(eb.lit(0))
+        .end(),
+      rsyncInProgress: eb.case().when('leaseOwner', 'is', null).then(eb.ref('rsyncInProgress')).else(eb.lit(0)).end(),
+      leaseOwner,
+      leaseExpiresAt: now + request.leaseMs,
+    }))
+    .where('dirKey', 'in', keys)
+    .where('initialTransfer', '=', 1)
+    .where('cdnTransferPublished', '=', 0)
+    .where('leaseExpiresAt', '<=', now)
+    .executeTakeFirst();
+  if (Number(numUpdatedRows) === keys.length) return { found: keys.length, taken: keys };
+  const held = await db.selectFrom('subfolders').select('dirKey').where('leaseOwner', '=', leaseOwner).execute();
+  return { found: keys.length, taken: held.map(({ dirKey }) => dirKey) };
+}
+
+/** A run of these, beginning anywhere. */
+function someOf<T>(items: readonly T[], limit: number): readonly T[] {
+  const start = Math.floor(Math.random() * (Math.max(0, items.length - limit) + 1));
+  return items.slice(start, start + limit);
 }
 
 /** Those that a claim leaves to their holders. Few: an index has them beside those that can be claimed. */
@@ -68,13 +101,15 @@ export async function countHeldUnpublished(db: Kysely<StateTables>, now: number)
 
 /** The query that a claim costs: it must be answered from an index alone, at any size of the table. */
 function claimableSubfolders(db: Kysely<StateTables>, now: number, limit: number) {
-  return db
-    .selectFrom('subfolders')
-    .select('dirKey')
-    .where((eb) => eb('initialTransfer', '=', eb.lit(1)))
-    .where((eb) => eb('cdnTransferPublished', '=', eb.lit(0)))
-    .where('leaseExpiresAt', '<=', now)
-    .orderBy('leaseExpiresAt')
-    .orderBy('dirKey')
-    .limit(limit);
+  return (
+    db
+      .selectFrom('subfolders')
+      .select('dirKey')
+      .where((eb) => eb('initialTransfer', '=', eb.lit(1)))
+      .where((eb) => eb('cdnTransferPublished', '=', eb.lit(0)))
+      .where('leaseExpiresAt', '<=', now)
+      // Within the same time, the index has them by dirKey.
+      .orderBy('leaseExpiresAt')
+      .limit(limit)
+  );
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { CheckFigures, Subfolder } from '../domain/subfolder.ts';
 import type {
@@ -13,10 +14,12 @@ import type {
   WorkerRecord,
   WorkerReport,
 } from '../ports/state-store.ts';
-import { addSubfolders, countNewSubfolders } from './add-subfolders.ts';
+import { addSubfolders, countNewSubfolders, findAdded, refuseLongKeys } from './add-subfolders.ts';
 import { finishSyncCheck, releaseSyncCheck, startSyncCheck } from './check-subfolder.ts';
 import { claimSubfolders, countHeldUnpublished } from './claim-subfolders.ts';
 import { confirmPublished, extendSubfolderLease, releaseSubfolder } from './hold-subfolder.ts';
+import { createLeaseOwner } from './lease-owner.ts';
+import { findHeld, hasEnded, wasChecked, wasPublished, wasReleased } from './find-lost-results.ts';
 import { listOpenObjectErrors, recordObjectErrors, resolveObjectErrors } from './object-errors.ts';
 import { countSubfolders, getSubfolder, listSubfolders } from './read-subfolders.ts';
 import { reclaimSubfolderLeases } from './reclaim-subfolder-leases.ts';
@@ -28,9 +31,16 @@ import type { StateTables } from './state-tables.ts';
 export interface KyselyStateStoreOptions {
   readonly db: Kysely<StateTables>;
   /** Milliseconds since 1970. */
-  readonly now: () => number;
-  /** Turns an error of the database's driver into a StateError, and leaves others as they are. */
-  readonly translateError: (error: unknown, op: string) => unknown;
+  readonly now: () => number | Promise<number>;
+  /**
+   * Runs the work of one operation, again where that helps, and turns the errors of the database's driver into a
+   * StateError. The work is told whether it runs again: then it may have been done before, its answer lost.
+   */
+  readonly attempt: <T>(op: string, work: (isRepeated: boolean) => Promise<T>) => Promise<T>;
+  /** Can read past rows that others have locked (`FOR UPDATE SKIP LOCKED`). */
+  readonly skipsLocked: boolean;
+  /** The longest key that a row can have. */
+  readonly maxDirKeyCharacters: number;
   readonly close: () => Promise<void>;
 }
 
@@ -43,11 +53,23 @@ export class KyselyStateStore implements StateStore {
   }
 
   addSubfolders(dirKeys: readonly string[]): Promise<number> {
-    return this.#run('addSubfolders', (db) => addSubfolders(db, dirKeys));
+    const { maxDirKeyCharacters } = this.#options;
+    const operation = randomUUID();
+    return this.#run('addSubfolders', async (db, now, isRepeated) => {
+      refuseLongKeys(dirKeys, maxDirKeyCharacters);
+      if (isRepeated) {
+        const added = await findAdded(db, operation);
+        if (added !== undefined) return added;
+      }
+      return addSubfolders(db, dirKeys, operation, now);
+    });
   }
 
   countNewSubfolders(dirKeys: readonly string[]): Promise<number> {
-    return this.#run('countNewSubfolders', (db) => countNewSubfolders(db, dirKeys));
+    return this.#run('countNewSubfolders', async (db) => {
+      refuseLongKeys(dirKeys, this.#options.maxDirKeyCharacters);
+      return countNewSubfolders(db, dirKeys);
+    });
   }
 
   getSubfolder(dirKey: string): Promise<Subfolder | undefined> {
@@ -63,7 +85,12 @@ export class KyselyStateStore implements StateStore {
   }
 
   claimSubfolders(request: ClaimRequest): Promise<readonly SubfolderLease[]> {
-    return this.#run('claimSubfolders', (db, now) => claimSubfolders(db, request, now));
+    const leaseOwner = createLeaseOwner(request.owner);
+    return this.#run('claimSubfolders', async (db, now, isRepeated) => {
+      const held = isRepeated ? await findHeld(db, leaseOwner) : [];
+      if (held.length > 0) return held;
+      return claimSubfolders(db, { ...request, leaseOwner }, now, this.#options.skipsLocked);
+    });
   }
 
   countHeldUnpublished(): Promise<number> {
@@ -75,26 +102,47 @@ export class KyselyStateStore implements StateStore {
   }
 
   releaseSubfolder(lease: SubfolderLease): Promise<boolean> {
-    return this.#run('releaseSubfolder', (db, now) => releaseSubfolder(db, lease, now));
+    return this.#run(
+      'releaseSubfolder',
+      async (db, now, isRepeated) =>
+        (await releaseSubfolder(db, lease, now)) || (isRepeated && (await wasReleased(db, lease.dirKey))),
+    );
   }
 
   confirmPublished(lease: SubfolderLease, counts: PublishedCounts): Promise<boolean> {
-    return this.#run('confirmPublished', (db, now) => confirmPublished(db, lease, counts, now));
+    return this.#run(
+      'confirmPublished',
+      async (db, now, isRepeated) =>
+        (await confirmPublished(db, lease, counts, now)) ||
+        (isRepeated && (await wasPublished(db, lease.dirKey, counts))),
+    );
   }
 
   startSyncCheck(dirKey: string, owner: string, leaseMs: number): Promise<SubfolderLease | undefined> {
-    return this.#run('startSyncCheck', (db, now) => startSyncCheck(db, { dirKey, owner, leaseMs }, now));
+    const leaseOwner = createLeaseOwner(owner);
+    return this.#run('startSyncCheck', async (db, now, isRepeated) => {
+      const [held] = isRepeated ? await findHeld(db, leaseOwner) : [];
+      return held ?? startSyncCheck(db, { dirKey, leaseOwner, leaseMs }, now);
+    });
   }
 
   finishSyncCheck(
     lease: SubfolderLease,
     result: { readonly figures: CheckFigures } | { readonly error: string },
   ): Promise<boolean> {
-    return this.#run('finishSyncCheck', (db, now) => finishSyncCheck(db, lease, result, now));
+    return this.#run(
+      'finishSyncCheck',
+      async (db, now, isRepeated) =>
+        (await finishSyncCheck(db, lease, result, now)) || (isRepeated && (await wasChecked(db, lease.dirKey, result))),
+    );
   }
 
   releaseSyncCheck(lease: SubfolderLease): Promise<boolean> {
-    return this.#run('releaseSyncCheck', (db, now) => releaseSyncCheck(db, lease, now));
+    return this.#run(
+      'releaseSyncCheck',
+      async (db, now, isRepeated) =>
+        (await releaseSyncCheck(db, lease, now)) || (isRepeated && (await wasReleased(db, lease.dirKey))),
+    );
   }
 
   recordObjectErrors(errors: readonly ObjectErrorRecord[]): Promise<void> {
@@ -118,7 +166,11 @@ export class KyselyStateStore implements StateStore {
   }
 
   endRun(runId: string, status: Exclude<RunStatus, 'RUNNING'>, exitMessage: string | undefined): Promise<void> {
-    return this.#run('endRun', (db, now) => endRun(db, runId, { status, exitMessage }, now));
+    return this.#run('endRun', async (db, now, isRepeated) => {
+      const end = { status, exitMessage };
+      if (isRepeated && (await hasEnded(db, runId, end))) return;
+      await endRun(db, runId, end, now);
+    });
   }
 
   reportWorker(report: WorkerReport): Promise<void> {
@@ -141,12 +193,8 @@ export class KyselyStateStore implements StateStore {
     return this.#options.close();
   }
 
-  async #run<T>(op: string, work: (db: Kysely<StateTables>, now: number) => Promise<T>): Promise<T> {
-    const { db, now, translateError } = this.#options;
-    try {
-      return await work(db, now());
-    } catch (error) {
-      throw translateError(error, op);
-    }
+  #run<T>(op: string, work: (db: Kysely<StateTables>, now: number, isRepeated: boolean) => Promise<T>): Promise<T> {
+    const { db, now, attempt } = this.#options;
+    return attempt(op, async (isRepeated) => work(db, await now(), isRepeated));
   }
 }

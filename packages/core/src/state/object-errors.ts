@@ -64,7 +64,6 @@ export async function listOpenObjectErrors(
     .selectAll()
     .where('resolvedAt', 'is', null)
     .orderBy('objectKey')
-    .orderBy('dirKey')
     .limit(filter.limit);
   if (filter.dirKey !== undefined) query = query.where('dirKey', '=', filter.dirKey);
   if (filter.afterKey !== undefined) query = query.where('objectKey', '>', filter.afterKey);

@@ -47,7 +47,8 @@ export async function countSubfolders(db: Kysely<StateTables>): Promise<Subfolde
         eb('syncCheckError', 'is', null),
         eb('missingCount', '=', 0),
         eb('mismatchedCount', '=', 0),
-        eb(eb('gcsObjectCount', '-', eb.ref('extraCount')), '=', eb.ref('s3ObjectCount')),
+        // Added and not subtracted: MySQL's numbers have no sign, and an error where they would need one.
+        eb('gcsObjectCount', '=', eb('s3ObjectCount', '+', eb.ref('extraCount'))),
         eb.or([
           eb('gcsSize', '=', eb.ref('s3Size')),
           eb.and([eb('extraCount', '>', 0), eb('gcsSize', '>', eb.ref('s3Size'))]),

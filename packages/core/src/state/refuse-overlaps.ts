@@ -4,8 +4,8 @@ import { ConfigurationError } from '../domain/errors.ts';
 import { compareUtf8 } from '../domain/key-mapping.ts';
 import type { StateTables } from './state-tables.ts';
 
-/** Keys of one statement. */
-const CHUNK_KEYS = 1000;
+/** Keys of one statement. MariaDB joins longer lists as tables, instead of looking them up. */
+const CHUNK_KEYS = 500;
 
 /**
  * Holds new rows against those that are there: every row but the root's stands for all that is below it, so that of two

@@ -3,7 +3,11 @@ import { StateError } from '../domain/errors.ts';
 import { RUN_STATUS, type RunRecord, type RunStatus, type StateStore } from '../ports/state-store.ts';
 import type { RunTable, StateTables } from './state-tables.ts';
 
-/** In one transaction: of two that begin at the same time, the second sees the first. */
+/**
+ * In one transaction. Of two that begin at the same time, the second sees the first, or its row is refused by the index
+ * that has one running run per job, and sees the first when it tries again. One that was begun before, its answer lost,
+ * is left as it is.
+ */
 export async function beginRun(
   db: Kysely<StateTables>,
   run: Parameters<StateStore['beginRun']>[0],
@@ -17,6 +21,7 @@ export async function beginRun(
       // A literal, so that the planner sees that the partial index holds these rows.
       .where('status', '=', sql.lit(RUN_STATUS.running))
       .execute();
+    if (running.some(({ runId }) => runId === run.runId)) return;
     for (const other of running.map(toRunRecord)) {
       if (now - other.heartbeatAt.getTime() < run.staleAfterMs && run.isAlive(other)) throw alreadyRunning(other);
       await endRunning(transaction, other.runId, {

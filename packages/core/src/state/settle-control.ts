@@ -1,7 +1,11 @@
 import type { Kysely } from 'kysely';
 import type { StateTables } from './state-tables.ts';
 
-/** Stores a control unless it has a value already. @returns the value that holds */
+/**
+ * Stores a control unless it has a value already. Of two that do so at once, the row of the second is refused, and it
+ * finds the first one's when it tries again.
+ * @returns the value that holds
+ */
 export async function settleControl(
   db: Kysely<StateTables>,
   name: string,

@@ -37,7 +37,16 @@ export async function createSqliteStateStore(
   return new KyselyStateStore({
     db,
     now: options.now,
-    translateError: (error, op) => toStateError(error, op, database.file),
+    attempt: async (op, work) => {
+      try {
+        return await work(false);
+      } catch (error) {
+        throw toStateError(error, op, database.file);
+      }
+    },
+    // A writer is alone from the beginning of its transaction.
+    skipsLocked: false,
+    maxDirKeyCharacters: Infinity,
     close: database.share(),
   });
 }

@@ -1,0 +1,154 @@
+import { connect, type Socket } from 'node:net';
+import { rootCertificates } from 'node:tls';
+import { createPool, type Pool, type PoolConnection, type ResultSetHeader, type SslOptions } from 'mysql2/promise';
+import { serverErrorNumber } from './mysql-errors.ts';
+
+/** Where a MySQL or MariaDB server is, and who this program is there. */
+export interface MysqlConnection {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  readonly sslDisabled: boolean;
+  /** PEM text of the certificate authority; `undefined`: those that Node trusts. */
+  readonly sslCa?: string | undefined;
+}
+
+export interface MysqlConnectionsOptions {
+  readonly connection: MysqlConnection;
+  readonly maxConnections: number;
+  /** How long a connection may take to be made. */
+  readonly connectTimeoutMs: number;
+  /** How long a statement may take; `undefined`: for ever. */
+  readonly statementTimeoutMs: number | undefined;
+}
+
+/**
+ * What every session begins with. READ COMMITTED, as the transactions here read, then write under guards: they want the
+ * newest rows, and no locks on the gaps between them. The modes leave out NO_ZERO_DATE, which would refuse to rebuild a
+ * table that holds such dates, and NO_BACKSLASH_ESCAPES, which would turn the driver's quoting into a hole.
+ */
+const SESSION = [
+  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+  `SET SESSION autocommit = 1, time_zone = '+00:00',
+     sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
+     innodb_lock_wait_timeout = 20, lock_wait_timeout = 60, wait_timeout = 28800`,
+];
+
+/** Connections to one server, each with the session that the statements rely on. Those that broke are not used again. */
+export class MysqlConnections {
+  readonly #pool: Pool;
+  readonly #statementTimeoutMs: number | undefined;
+  readonly #prepared = new WeakSet<PoolConnection['connection']>();
+  #closed: Promise<void> | undefined;
+
+  constructor(options: MysqlConnectionsOptions) {
+    const { host, port, user, password, database } = options.connection;
+    this.#statementTimeoutMs = options.statementTimeoutMs;
+    this.#pool = createPool({
+      host,
+      port,
+      user,
+      password,
+      database,
+      ...tlsOptions(options.connection),
+      stream: () => connectTo(host, port),
+      charset: 'UTF8MB4_BIN',
+      timezone: 'Z',
+      dateStrings: true,
+      // Byte strings are keys in UTF-8 here: VARBINARY is the type whose order and equality are that of bytes everywhere.
+      typeCast: (field, next) => (field.type === 'VAR_STRING' ? (field.buffer()?.toString('utf8') ?? null) : next()),
+      connectTimeout: options.connectTimeoutMs,
+      connectionLimit: options.maxConnections,
+      maxIdle: 1,
+      idleTimeout: 60_000,
+    });
+  }
+
+  get isClosed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  async acquire(): Promise<MysqlSession> {
+    const connection = await this.#pool.getConnection();
+    const session = new MysqlSession(connection, this.#statementTimeoutMs);
+    if (this.#prepared.has(connection.connection)) return session;
+    // Whoever waits for a statement is told why it failed; the event, told twice, would end the process.
+    connection.on('error', () => undefined);
+    try {
+      for (const sql of SESSION) await session.query(sql, []);
+      this.#prepared.add(connection.connection);
+      return session;
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#pool.end();
+    return this.#closed;
+  }
+}
+
+export interface MysqlResult {
+  readonly rows: readonly Record<string, unknown>[];
+  /** Rows that the statement found, whether or not it changed them. */
+  readonly affectedRows: number | undefined;
+}
+
+/** One connection for as long as it is held. */
+export class MysqlSession {
+  readonly #connection: PoolConnection;
+  readonly #timeoutMs: number | undefined;
+  #broken = false;
+
+  constructor(connection: PoolConnection, timeoutMs: number | undefined) {
+    this.#connection = connection;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  async query(sql: string, values: readonly unknown[]): Promise<MysqlResult> {
+    try {
+      const [result] = await this.#connection.query({
+        sql,
+        values: [...values],
+        ...(this.#timeoutMs === undefined ? {} : { timeout: this.#timeoutMs }),
+      });
+      if (Array.isArray(result)) return { rows: result as Record<string, unknown>[], affectedRows: undefined };
+      return { rows: [], affectedRows: (result as ResultSetHeader).affectedRows };
+    } catch (error) {
+      // Where the server did not answer, nobody knows what the connection is in the middle of.
+      if (serverErrorNumber(error) === undefined) this.#broken = true;
+      throw error;
+    }
+  }
+
+  /** Gives it back, or closes it where it broke. */
+  release(): void {
+    if (this.#broken) this.#connection.destroy();
+    else this.#connection.release();
+  }
+}
+
+function tlsOptions(connection: MysqlConnection): { readonly ssl?: SslOptions } {
+  if (connection.sslDisabled) return {};
+  return {
+    ssl: {
+      ca: connection.sslCa ?? [...rootCertificates],
+      rejectUnauthorized: true,
+      verifyIdentity: true,
+      minVersion: 'TLSv1.2',
+    },
+  };
+}
+
+/**
+ * A socket that knows its host by name or number. mysql2 gives Node none when the host is an IP address, and Node would
+ * then hold the certificate against `localhost`; it looks at this property of the socket before.
+ */
+function connectTo(host: string, port: number): Socket {
+  const socket = connect({ host, port, keepAlive: true, keepAliveInitialDelay: 30_000, noDelay: true });
+  return Object.assign(socket, { _host: host });
+}
