@@ -2,9 +2,12 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { Option, type Command } from 'commander';
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
+import type { LocalFleet } from '@object-transfer/local-cloud/fleet/start-local-fleet';
+import { Mariadb } from '@object-transfer/local-cloud/mariadb/mariadb';
 import { startLocalCloud, type LocalCloud } from '@object-transfer/local-cloud/start-local-cloud';
 import { parsePort } from '../options/parse-port.ts';
 import type { CommandContext } from '../command-context.ts';
+import { describeCloud, exportLines } from '../output/describe-cloud.ts';
 
 interface LocalCloudFlags {
   readonly s3Dir?: string;
@@ -15,8 +18,12 @@ interface LocalCloudFlags {
   readonly s3Port?: number;
   readonly cdnPort?: number;
   readonly gcsPort?: number;
+  readonly fleet?: boolean;
   readonly json?: boolean;
 }
+
+/** The database of a rehearsal's fleet. */
+const FLEET_DATABASE = 'object_transfer';
 
 export function addLocalCloudCommand(program: Command, context: CommandContext): void {
   program
@@ -32,6 +39,10 @@ export function addLocalCloudCommand(program: Command, context: CommandContext):
     .addOption(portOption('--s3-port', 'port of S3'))
     .addOption(portOption('--cdn-port', 'port of CloudFront'))
     .addOption(portOption('--gcs-port', 'port of GCS'))
+    .option(
+      '--fleet',
+      'also serve Pub/Sub, Datastore, Secret Manager and a MariaDB, with entities and secrets of a fleet',
+    )
     .option('--json', 'print one JSON object instead of export lines')
     .action((flags: LocalCloudFlags) => serve(flags, context));
 }
@@ -41,15 +52,34 @@ function portOption(flag: string, what: string): Option {
 }
 
 async function serve(flags: LocalCloudFlags, { stop, stdout }: CommandContext): Promise<void> {
+  await using cleanup = new AsyncDisposableStack();
   const cloud = await start(flags);
+  cleanup.defer(() => cloud.close());
+  if (flags.signedUrls !== undefined && cloud.signer !== undefined) {
+    await writeKey(flags.signedUrls, cloud.signer.privateKey);
+  }
+  const fleet = flags.fleet === true ? await startFleet(cloud, cleanup) : undefined;
+  const description = describeCloud(cloud, flags.signedUrls, fleet);
+  stdout.write(flags.json === true ? `${JSON.stringify(description)}\n` : exportLines(description));
+  if (!stop.aborted) await once(stop, 'abort');
+}
+
+async function startFleet(cloud: LocalCloud, cleanup: AsyncDisposableStack): Promise<LocalFleet> {
+  // Not before it is needed: gRPC takes 0.2 s to load.
+  const { startLocalFleet } = await import('@object-transfer/local-cloud/fleet/start-local-fleet');
+  const mariadb = await startMariadb();
+  cleanup.defer(() => mariadb.close());
+  const fleet = await startLocalFleet(cloud, { ...mariadb.address, database: FLEET_DATABASE });
+  cleanup.defer(() => fleet.close());
+  return fleet;
+}
+
+async function startMariadb(): Promise<Mariadb> {
   try {
-    if (flags.signedUrls !== undefined && cloud.signer !== undefined) {
-      await writeKey(flags.signedUrls, cloud.signer.privateKey);
-    }
-    stdout.write(flags.json === true ? `${JSON.stringify(describe(flags, cloud))}\n` : exportLines(flags, cloud));
-    if (!stop.aborted) await once(stop, 'abort');
-  } finally {
-    await cloud.close();
+    return await Mariadb.start({ database: FLEET_DATABASE });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigurationError('CONFIG_INVALID', `--fleet: ${reason}`, { cause: error });
   }
 }
 
@@ -84,27 +114,4 @@ async function start(flags: LocalCloudFlags): Promise<LocalCloud> {
       { cause: error },
     );
   }
-}
-
-/** What `--json` prints, on one line. */
-function describe(flags: LocalCloudFlags, cloud: LocalCloud): unknown {
-  return {
-    from: `s3://${cloud.sourceBucket}/`,
-    to: `gs://${cloud.destinationBucket}/`,
-    cdn: `${cloud.cloudFront.url}/`,
-    environment: cloud.environment,
-    ...(cloud.signer === undefined ? {} : { keyPairId: cloud.signer.keyPairId, privateKeyFile: flags.signedUrls }),
-  };
-}
-
-function exportLines(flags: LocalCloudFlags, cloud: LocalCloud): string {
-  const signing =
-    cloud.signer === undefined
-      ? ''
-      : ` --url-signer-key-pair-id ${cloud.signer.keyPairId} --url-signer-private-key-file ${flags.signedUrls}`;
-  const lines = Object.entries(cloud.environment).map(([name, value]) => `export ${name}=${value}`);
-  return `${lines.join('\n')}
-# then, in another shell:
-# object-transfer run --from s3://${cloud.sourceBucket}/ --to gs://${cloud.destinationBucket}/ --cdn ${cloud.cloudFront.url}/${signing}
-`;
 }
