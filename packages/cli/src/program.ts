@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addConfigCommand } from './commands/config.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addDumpCommand } from './commands/dump.ts';
 import { addLocalCloudCommand } from './commands/local-cloud.ts';
@@ -28,6 +29,7 @@ export function createProgram(stop: AbortSignal): Command {
   addDumpCommand(program, context);
   addPublisherCommand(program, context);
   addWorkerCommand(program, context);
+  addConfigCommand(program, context);
   addLocalCloudCommand(program, context);
   return program;
 }

@@ -63,6 +63,19 @@ function isPayload({ value }: { readonly value: unknown }): boolean {
 
 export type CredentialsPayload = z.infer<typeof credentialsPayload>;
 
+/** A payload to fill in. */
+export const EXAMPLE_CREDENTIALS = {
+  aws_key_id: '',
+  aws_key_secret: '',
+  mysql_config: {
+    host: '<host>',
+    user: '<user>',
+    password: '<password>',
+    database: '<database>',
+    ssl_disabled: false,
+  },
+} as const satisfies Readonly<Partial<Record<keyof typeof FIELDS, unknown>>>;
+
 /** Fields of the payload that nobody reads, `mysql_config.x` for those inside of it. */
 export function unknownNames(payload: unknown): string[] {
   const inner = isRecord(payload) ? payload['mysql_config'] : undefined;

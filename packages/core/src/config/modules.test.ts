@@ -115,16 +115,19 @@ async function problems(module: ModuleFields, settings: Readonly<Record<string, 
 }
 
 describe('the modules', () => {
-  it.each(PAYLOADS)('$name takes the payload of the reference tool', async (module, payload) => {
-    const { warnings } = await loadSettings(module, 'fleet', [entity(payload)]);
-    expect(warnings).toEqual([]);
-    for (const key of module.fleetRequired) {
-      const { [FIELDS[key].name]: _, ...rest } = payload;
-      await expect(loadSettings(module, 'fleet', [entity(rest)])).rejects.toThrow(`${FIELDS[key].name} is missing`);
-    }
-  });
+  it.each(PAYLOADS.map(([module, payload]) => ({ module, payload })))(
+    'take the payload of the reference tool for $module.name',
+    async ({ module, payload }) => {
+      const { warnings } = await loadSettings(module, 'fleet', [entity(payload)]);
+      expect(warnings).toEqual([]);
+      for (const key of module.fleetRequired) {
+        const { [FIELDS[key].name]: _, ...rest } = payload;
+        await expect(loadSettings(module, 'fleet', [entity(rest)])).rejects.toThrow(`${FIELDS[key].name} is missing`);
+      }
+    },
+  );
 
-  it('takes the defaults that the reference tool documents', async () => {
+  it('take the defaults that the reference tool documents', async () => {
     const { logger_name: _1, signed_url_expire_seconds: _2, num_messages: _3, s3_root_prefix: _4, ...rest } = WORKER;
     const { settings } = await loadSettings(WORKER_RSYNC, 'fleet', [
       entity({ ...rest, storage_class: '', last_modified_before: null }),
@@ -143,61 +146,65 @@ describe('the modules', () => {
     expect(settings.lastModifiedAfter).toBeUndefined();
   });
 
-  it.each([[{ '/raw/': '/' }], ['{"/raw/": "/"}'], ["{'/raw/': '/',}"]])(
-    'reads replace_key_parts %j',
-    async (parts) => {
-      const { settings } = await loadSettings(WORKER_CDN_TRANSFER, 'fleet', [
-        entity({ ...WORKER, replace_key_parts: parts }),
-      ]);
-      expect(settings.replaceKeyParts).toEqual({ '/raw/': '/' });
-    },
-  );
+  it.each([[{ '/raw/': '/' }], ['{"/raw/": "/"}'], ["{'/raw/': '/',}"]])('read replace_key_parts %j', async (parts) => {
+    const { settings } = await loadSettings(WORKER_CDN_TRANSFER, 'fleet', [
+      entity({ ...WORKER, replace_key_parts: parts }),
+    ]);
+    expect(settings.replaceKeyParts).toEqual({ '/raw/': '/' });
+  });
 
-  it('demands the bucket of a dump only where there is no dump file', async () => {
+  it('demand the bucket of a dump only where there is no dump file', async () => {
     expect(await problems(DUMP, {})).toContain('s3_bucket is missing: S3 bucket to read');
     expect(await problems(DUMP_FROM_FILE, {})).toBe('');
     expect(await problems(PREPARE, {})).toBe('');
   });
 
-  it.each([
-    [DUMP, { mysql_table: 't' }, 'credentials_secret_id is missing: mysql_table is given'],
-    [PUBLISHER_OBJECTS, { pubsub_topic_id: 'objects' }, 'gcp_project is missing: pubsub_topic_id is given'],
+  it.each<[string, ModuleFields, Readonly<Record<string, unknown>>, string]>([
+    ['credentials with MySQL', DUMP, { mysql_table: 't' }, 'credentials_secret_id is missing: mysql_table is given'],
     [
+      'a project with Pub/Sub',
+      PUBLISHER_OBJECTS,
+      { pubsub_topic_id: 'objects' },
+      'gcp_project is missing: pubsub_topic_id is given',
+    ],
+    [
+      'an error topic with a subscription',
       WORKER_SYNC_CHECK,
       { pubsub_subscription_id: 'objects-sub', gcp_project: 'p' },
       'error_pubsub_topic_id is missing: pubsub_subscription_id is given',
     ],
     [
+      'a subscription with an error topic',
       WORKER_SYNC_CHECK,
       { error_pubsub_topic_id: 'errors', gcp_project: 'p' },
       'pubsub_subscription_id is missing: error_pubsub_topic_id is given',
     ],
-  ] as const)('$name demands what a service that is chosen needs: %j', async (module, settings, problem) => {
+  ])('demand %s', async (_what, module, settings, problem) => {
     const message = await problems(module, { s3_bucket: 'photos', gcs_bucket: 'photos', ...settings });
     expect(message).toMatch(/^One setting is wrong/);
     expect(message).toContain(problem);
   });
 
-  it('tells once of a field that is missing for two reasons', async () => {
+  it('tell once of a field that is missing for two reasons', async () => {
     const { gcp_project: _, ...rest } = WORKER;
     await expect(loadSettings(WORKER_CDN_TRANSFER, 'fleet', [entity(rest)])).rejects.toThrow(/^One setting is wrong/);
   });
 
-  it('names in a warning statements that no MySQL is there for', async () => {
+  it('name in a warning statements that no MySQL is there for', async () => {
     const settings = { s3_bucket: 'photos', insert_query: 'INSERT INTO t (dir_key) VALUES (%s)' };
     expect((await loadSettings(DUMP, 'embedded', [entity(settings)])).warnings).toEqual([
       expect.stringMatching(/^insert_query .* has no effect: only a state in MySQL/),
     ]);
   });
 
-  it('names in a warning the fields of an entity that nobody knows', async () => {
+  it('name in a warning the fields of an entity that nobody knows', async () => {
     const { warnings } = await loadSettings(DUMP_FROM_FILE, 'fleet', [entity({ ...COMMON, loger_name: 'x' })]);
     expect(warnings).toEqual([
       'loger_name (Datastore entity config/it) is not a field that this tool knows; did you mean logger_name?',
     ]);
   });
 
-  it('refuses a placeholder of an example that nobody has filled in', async () => {
+  it('refuse a placeholder of an example that nobody has filled in', async () => {
     expect(await problems(DUMP, { s3_bucket: 'photos', state: '<file>' })).toContain(
       'state (Datastore entity config/it) still says <file>',
     );
@@ -210,11 +217,11 @@ describe('the modules', () => {
     ['pull_query', 'UPDATE t SET dir_key = 1', 'must be a SELECT'],
     ['pull_query', 'SELECT dirkey FROM t', 'must select a column dir_key'],
     ['pull_query', 'SELECT dir_key FROM t; DELETE FROM t', 'must be one statement'],
-  ])('%s: %s is refused', async (name, sql, problem) => {
+  ])('refuse %s: %s', async (name, sql, problem) => {
     expect(await problems(PUBLISHER_OBJECTS, { s3_bucket: 'photos', [name]: sql })).toContain(problem);
   });
 
-  it('says which values are bound, in which order', async () => {
+  it('say which values are bound, in which order', async () => {
     const settings = { s3_bucket: 'photos', gcs_bucket: 'photos', start_query: 'UPDATE t', end_query: 'UPDATE t' };
     const message = await problems(WORKER_SYNC_CHECK, settings);
     expect(message).toContain('must have 2 %s, for time and dir_key, in this order');

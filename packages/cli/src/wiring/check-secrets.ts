@@ -1,0 +1,100 @@
+import { readFile } from 'node:fs/promises';
+import { cdnAuthOf, type CdnAuth } from '@object-transfer/core/config/cdn-auth';
+import { readCredentials, type Credentials } from '@object-transfer/core/config/credentials';
+import type { PartialSettings } from '@object-transfer/core/config/setting-rules';
+import { ConfigurationError } from '@object-transfer/core/domain/errors';
+import type { SecretSource } from '@object-transfer/core/ports/secret-source';
+import { checkCdnSigningKey } from '@object-transfer/core/storage/cdn-signing-key';
+import type { Environment } from './environment.ts';
+import { openSecrets } from './services.ts';
+
+/** A secret that settings name. */
+export interface NamedSecret {
+  readonly field: string;
+  readonly name: string;
+  /** What was found in it, in words and without a value; `undefined` where it was not read. */
+  readonly holds: string | undefined;
+}
+
+export interface CheckedSecrets {
+  readonly secrets: readonly NamedSecret[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Names the secrets that settings need and, where asked to, reads them and checks what they hold.
+ * @throws ConfigurationError `CONFIG_SECRET_MISSING`, `CONFIG_SECRET_INVALID`, `CONFIG_ACCESS_DENIED`,
+ *   `CONFIG_KEY_UNREADABLE`; ServiceError
+ */
+export async function checkSecrets(
+  settings: PartialSettings,
+  reads: boolean,
+  environment: Environment,
+): Promise<CheckedSecrets> {
+  const warnings: string[] = [];
+  const secrets: NamedSecret[] = [];
+  await using cleanup = new AsyncDisposableStack();
+  const source = reads ? await openSecrets({ gcpProject: settings.gcpProject }, environment, cleanup) : undefined;
+  const { credentialsSecretId: name } = settings;
+  if (name !== undefined) {
+    const read = source && (await readCredentials(source, name));
+    if (read) warnings.push(...read.warnings);
+    const holds = read && describeCredentials(read.credentials, name, settings.mysqlTable !== undefined);
+    secrets.push({ field: 'credentials_secret_id', name, holds });
+  }
+  const auth = authOf(settings);
+  if (auth?.kind === 'signed') secrets.push(await checkPrivateKey(auth, source));
+  return { secrets, warnings };
+}
+
+function describeCredentials(credentials: Credentials, name: string, needsMysql: boolean): string {
+  if (needsMysql && credentials.mysql === undefined) {
+    throw new ConfigurationError(
+      'CONFIG_SECRET_INVALID',
+      `mysql_table is given, but the secret ${JSON.stringify(name)} has no mysql_config`,
+      { source: name },
+    );
+  }
+  const aws = credentials.aws === undefined ? 'no AWS keys: the default chain of AWS is asked' : 'AWS keys';
+  return credentials.mysql === undefined ? aws : `${aws}; a MySQL login`;
+}
+
+/** @returns `undefined` for a module that fetches nothing */
+function authOf(settings: PartialSettings): CdnAuth | undefined {
+  const { urlSignerHashAlgorithm, signedUrlExpireMs } = settings;
+  if (urlSignerHashAlgorithm === undefined || signedUrlExpireMs === undefined) return undefined;
+  const { cdnAuth, urlSignerKeyPairId, urlSignerPrivateKeySecretId, urlSignerPrivateKeyFile } = settings;
+  return cdnAuthOf({
+    cdnAuth,
+    urlSignerKeyPairId,
+    urlSignerPrivateKeySecretId,
+    urlSignerPrivateKeyFile,
+    urlSignerHashAlgorithm,
+    signedUrlExpireMs,
+  });
+}
+
+async function checkPrivateKey(
+  { privateKey: place, keyPairId, hashAlgorithm }: CdnAuth & { readonly kind: 'signed' },
+  source: SecretSource | undefined,
+): Promise<NamedSecret> {
+  const [field, name] =
+    'secretId' in place
+      ? ['url_signer_private_key_secret_id', place.secretId]
+      : ['url_signer_private_key_file', place.file];
+  if (source === undefined) return { field, name, holds: undefined };
+  const privateKey = 'secretId' in place ? await source.readSecret(name) : await readKeyFile(name);
+  checkCdnSigningKey({ keyPairId, privateKey, privateKeyOrigin: `${field} ${JSON.stringify(name)}`, hashAlgorithm });
+  return { field, name, holds: 'a private key that CloudFront takes' };
+}
+
+async function readKeyFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigurationError('CONFIG_KEY_UNREADABLE', `url_signer_private_key_file cannot be read: ${reason}`, {
+      cause: error,
+    });
+  }
+}
