@@ -4,7 +4,7 @@ import type { SecretSource } from '@object-transfer/core/ports/secret-source';
 
 export interface SecretSourceHarness {
   readonly source: SecretSource;
-  /** Puts a secret where the source looks for it. @returns its id */
+  /** Puts the secret where the source looks for it, in place of the one before. @returns its id, always the same */
   store(value: string): Promise<string>;
   /** An id under which there is nothing. */
   readonly missingId: string;
@@ -18,6 +18,26 @@ export function describeSecretSource(name: string, open: () => Promise<SecretSou
       const harness = await open();
       const value = '-----BEGIN KEY-----\nä + / =\n-----END KEY-----\n';
       expect(await harness.source.readSecret(await harness.store(value))).toBe(value);
+      await harness.close();
+    });
+
+    it.each<[string, string]>([
+      ['without an end of line', 'text'],
+      ['with spaces and ends of line around it', '\n  text \r\n\n'],
+      ['with a byte order mark', '\uFEFFtext'],
+      ['of 60 KiB', 'ä'.repeat(30 * 1024)],
+    ])('gives a secret %s unchanged', async (_what, value) => {
+      const harness = await open();
+      expect(await harness.source.readSecret(await harness.store(value))).toBe(value);
+      await harness.close();
+    });
+
+    it('gives the value that was stored last', async () => {
+      const harness = await open();
+      const id = await harness.store('before');
+      expect(await harness.source.readSecret(id)).toBe('before');
+      expect(await harness.store('after')).toBe(id);
+      expect(await harness.source.readSecret(id)).toBe('after');
       await harness.close();
     });
 

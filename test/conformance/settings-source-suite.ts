@@ -18,6 +18,13 @@ export function describeSettingsSource(name: string, start: () => Promise<Settin
         { s3_root_prefix: '007', gcs_root_prefix: 'true', last_modified_after: '' },
       ],
       ['lists and maps', { include: ['a/**', 'b # c'], replace_key_parts: { 'ä/': '%', 'x: y': '' } }],
+      ['fractions, negative numbers and fields left empty', { ratio: 0.25, below: -3, aws_region: null }],
+      [
+        'maps and lists in each other',
+        { rules: [{ when: { class: 'GLACIER' }, use: ['fail', 1, true] }, {}], none: [], nothing: {} },
+      ],
+      ['long text, line by line', { pull_query: `SELECT dir_key\n    FROM t\n${'-- ä\n'.repeat(1000)}` }],
+      ['names like those of objects everywhere', { toString: 'a', constructor: { valueOf: 'b' } }],
       ['fields that nobody knows', { s3_bucktet: 'photos' }],
     ])('gives %s by field name, as it was given', async (_what, settings) => {
       const harness = await start();

@@ -15,8 +15,8 @@ export interface SecretManagerServer extends RunningGrpcServer {
 }
 
 /**
- * Serves Secret Manager over gRPC on loopback, for rehearsals and tests; global secrets; rotation, expiry, etags and
- * filters are not offered.
+ * Serves Secret Manager over gRPC on loopback, for rehearsals and tests. Global secrets only; rotation, expiry,
+ * etags and filters are not offered.
  * @throws {Error} where the port cannot be bound
  */
 export async function startSecretManagerServer(options: GrpcListenOptions = {}): Promise<SecretManagerServer> {
