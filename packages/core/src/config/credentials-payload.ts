@@ -63,6 +63,12 @@ function isPayload({ value }: { readonly value: unknown }): boolean {
 
 export type CredentialsPayload = z.infer<typeof credentialsPayload>;
 
+/** Every field of the payload, `mysql_config.x` for those inside of it. */
+export const CREDENTIALS_NAMES: readonly string[] = [
+  ...Object.keys(FIELDS),
+  ...Object.keys(MYSQL_FIELDS).map((name) => `mysql_config.${name}`),
+];
+
 /** A payload to fill in. */
 export const EXAMPLE_CREDENTIALS = {
   aws_key_id: '',

@@ -99,7 +99,7 @@ export const PUBLISHER_RSYNC = {
 export const WORKER_CDN_TRANSFER = {
   name: 'worker cdnTransfer',
   required: ['s3Bucket', 'gcsBucket', 'cloudfrontUrlHostPre'],
-  defaulted: [...COMMON, ...TRANSFER, 'numMessages', 'leaseMs'],
+  defaulted: [...COMMON, ...TRANSFER, 'numMessages', 'leaseMs', 'processes'],
   optional: ['awsRegion', 'gcsStorageClass', ...CDN_OPTIONAL, ...SERVICES, ...SUBSCRIPTION],
   fleetRequired: [...SERVICES, ...SUBSCRIPTION],
   withoutEffect: [],

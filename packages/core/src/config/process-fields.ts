@@ -1,7 +1,17 @@
 import { field } from './field.ts';
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
 import { choice, integer, mebibytes, text } from './value-schemas.ts';
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+const MAX_PROCESSES = 256;
+
+/** A number of processes; `auto` is one for each core that this process may use. */
+const processCount: z.ZodType<number> = z.preprocess(
+  (value) => (value === 'auto' ? Math.min(availableParallelism(), MAX_PROCESSES) : value),
+  integer(1, MAX_PROCESSES, `must be a whole number from 1 to ${MAX_PROCESSES}, or auto`),
+);
 
 /** How a process works. */
 export const PROCESS_FIELDS = {
@@ -28,9 +38,9 @@ export const PROCESS_FIELDS = {
   }),
   processes: field({
     name: 'processes',
-    description: 'worker processes',
-    valueName: 'n',
-    schema: integer(1, 256),
+    description: 'worker processes; auto: one for each core',
+    valueName: 'n|auto',
+    schema: processCount,
     default: 1,
   }),
   initialConcurrency: field({

@@ -13,8 +13,11 @@ export const text = z.string({ error: 'must be text; in YAML, quote a value that
 export const word = text.regex(/^\S+$/, 'must not hold white space');
 
 /** A whole number, also as decimal text. */
-export function integer(min: number, max: number): z.ZodType<number> {
-  const error = `must be a whole number from ${min} to ${max}`;
+export function integer(
+  min: number,
+  max: number,
+  error = `must be a whole number from ${min} to ${max}`,
+): z.ZodType<number> {
   return z.preprocess(
     (value) => (typeof value === 'string' && /^[+-]?\d{1,15}$/.test(value.trim()) ? Number(value) : value),
     z.int({ error }).min(min, { error }).max(max, { error }),
