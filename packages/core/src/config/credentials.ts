@@ -18,9 +18,9 @@ export interface MysqlCredentials {
   readonly user: string;
   readonly password: string;
   readonly database: string;
-  /** True for plain connections. Otherwise TLS is used, as soon as the server offers it. */
+  /** True for plain connections; otherwise TLS is demanded. */
   readonly sslDisabled: boolean;
-  /** PEM text of the certificates that the server's is checked against. */
+  /** PEM text of the certificates that the server's is checked against; left out, the public authorities'. */
   readonly sslCa?: string;
 }
 

@@ -68,7 +68,7 @@ async function load(module: ModuleFields, deployment: Deployment, text: string) 
 }
 
 function fillIn(text: string): string {
-  return text.replaceAll(/^(\w+): <\w+>$/gm, (_, name: string) => `${name}: ${VALUES[name] ?? 'example1'}`);
+  return text.replaceAll(/^(\w+): <.+>$/gm, (_, name: string) => `${name}: ${VALUES[name] ?? 'example1'}`);
 }
 
 describe.each(CASES)('the example of $module.name ($deployment)', ({ module, deployment }) => {
@@ -79,7 +79,7 @@ describe.each(CASES)('the example of $module.name ($deployment)', ({ module, dep
   });
 
   it('is refused for every placeholder that is left, by name', async () => {
-    const left = [...example.matchAll(/^(\w+): <\w+>$/gm)].map(([, name = '']) => name);
+    const left = [...example.matchAll(/^(\w+): <.+>$/gm)].map(([, name = '']) => name);
     const message = await load(module, deployment, example).then(
       () => '',
       (error: unknown) => String(error),
