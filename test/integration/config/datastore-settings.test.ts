@@ -120,10 +120,10 @@ describe('settings from Datastore', () => {
     ['the API switched on', status.PERMISSION_DENIED, 'Cloud Datastore API has not been used in project 1 before.'],
   ])('asks once without %s, and names service and project', async (_what, code, details) => {
     server.faults.refuse('Lookup', { code, details });
-    const before = server.calls.get('Lookup') ?? 0;
+    const before = server.stats().calls['Lookup'] ?? 0;
     const message = new RegExp(`no access to Datastore in the project ${PROJECT} .*CONFIG/dump.*${details}`);
     await expect(read('CONFIG/dump')).rejects.toEqual(failure('CONFIG_ACCESS_DENIED', message));
-    expect(server.calls.get('Lookup')).toBe(before + 1);
+    expect(server.stats().calls['Lookup']).toBe(before + 1);
   });
 
   it.each([status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.ABORTED, status.INTERNAL, status.RESOURCE_EXHAUSTED])(
@@ -137,12 +137,12 @@ describe('settings from Datastore', () => {
 
   it('gives up after the tries that it was allowed, and says how many', async () => {
     server.faults.refuse('Lookup', { code: status.UNAVAILABLE, details: 'in maintenance' });
-    const before = server.calls.get('Lookup') ?? 0;
+    const before = server.stats().calls['Lookup'] ?? 0;
     const message = new RegExp(
       `CONFIG/dump, after 3 tries in .* s: Datastore at ${server.host}: UNAVAILABLE: in maint`,
     );
     await expect(read('CONFIG/dump')).rejects.toEqual(failure('SERVICE_UNAVAILABLE', message));
-    expect(server.calls.get('Lookup')).toBe(before + 3);
+    expect(server.stats().calls['Lookup']).toBe(before + 3);
   });
 
   it('does not repeat what Datastore refuses', async () => {

@@ -110,10 +110,10 @@ describe('secrets from Secret Manager', () => {
     ['valid credentials', status.UNAUTHENTICATED, 'Request had invalid authentication credentials.'],
   ])('asks once without %s, and names service and project', async (_what, code, details) => {
     server.faults.refuse('AccessSecretVersion', { code, details });
-    const before = server.calls.get('AccessSecretVersion') ?? 0;
+    const before = server.stats().calls['AccessSecretVersion'] ?? 0;
     const message = new RegExp(`no access to Secret Manager in the project elsewhere .*${details}`);
     await expect(read('projects/elsewhere/secrets/s')).rejects.toEqual(failure('CONFIG_ACCESS_DENIED', message));
-    expect(server.calls.get('AccessSecretVersion')).toBe(before + 1);
+    expect(server.stats().calls['AccessSecretVersion']).toBe(before + 1);
   });
 
   it('gets over passing failures, and gives up with the last of them', async () => {

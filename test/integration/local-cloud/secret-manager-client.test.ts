@@ -147,6 +147,6 @@ describe("Google's client and the local Secret Manager", () => {
     server.faults.refuse('AccessSecretVersion', { code: status.PERMISSION_DENIED, times: 1 });
     await expect(access('latest')).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
     expect(await access('latest')).toBe('text');
-    expect(server.calls.get('AccessSecretVersion')).toBe(2);
+    expect(server.stats().calls['AccessSecretVersion']).toBe(2);
   });
 });

@@ -12,7 +12,7 @@ export interface Patience {
 }
 
 /** A service that restarts is back within seconds; somebody may be waiting at a terminal for the answer. */
-export const DEFAULT_PATIENCE: Patience = {
+const DEFAULT_PATIENCE: Patience = {
   attemptTimeoutMs: 10_000,
   totalTimeoutMs: 30_000,
   retries: { maxAttempts: 8, baseDelayMs: 500, maxDelayMs: 8_000 },

@@ -11,8 +11,8 @@ import { wireProperties, type PlainValue } from './plain-properties.ts';
 export interface DatastoreServer extends RunningGrpcServer {
   /** Makes methods fail at run time. */
   readonly faults: CallFaults;
-  /** How often each method was called, whatever the answer: `Lookup`, … */
-  readonly calls: ReadonlyMap<string, number>;
+  /** Calls by method (`Lookup`), the refused ones included. */
+  stats(): { readonly calls: Readonly<Record<string, number>> };
   /**
    * Writes an entity of the default namespace without a client; replaces what was there.
    * @throws {GrpcError} INVALID_ARGUMENT for what Datastore would not store
@@ -43,7 +43,7 @@ export async function startDatastoreServer(options: GrpcListenOptions = {}): Pro
   return {
     ...running,
     faults,
-    calls,
+    stats: () => ({ calls: Object.fromEntries(calls) }),
     putEntity: (projectId, kind, name, properties) => {
       const ref = { projectId, databaseId: '' };
       const key = normalizeKey({ partitionId: null, path: [{ kind, name }] }, ref);

@@ -8,8 +8,8 @@ import { SecretStore } from './secret-store.ts';
 export interface SecretManagerServer extends RunningGrpcServer {
   /** Makes methods fail at run time. */
   readonly faults: CallFaults;
-  /** How often each method was called, whatever the answer: `AccessSecretVersion`, … */
-  readonly calls: ReadonlyMap<string, number>;
+  /** Calls by method (`AccessSecretVersion`), the refused ones included. */
+  stats(): { readonly calls: Readonly<Record<string, number>> };
   /** Adds a version with this text to a secret, which is made unless it exists. */
   putSecret(projectId: string, secretId: string, text: string): void;
 }
@@ -37,7 +37,7 @@ export async function startSecretManagerServer(options: GrpcListenOptions = {}):
   return {
     ...running,
     faults,
-    calls,
+    stats: () => ({ calls: Object.fromEntries(calls) }),
     putSecret: (project, secretId, text) => {
       const secret = store.find({ project, secretId }) ?? store.create({ project, secretId }, {});
       secret.addVersion(Buffer.from(text));
