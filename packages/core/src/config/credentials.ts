@@ -6,13 +6,13 @@ import { parseLiteralText } from './literal-text.ts';
 
 const MYSQL_PORT = 3306;
 
-export interface AwsKeys {
+interface AwsKeys {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken?: string;
 }
 
-export interface MysqlCredentials {
+interface MysqlCredentials {
   readonly host: string;
   readonly port: number;
   readonly user: string;

@@ -65,6 +65,22 @@ describe('the fields', () => {
     ['include', [''], false],
     ['mysqlTable', 'state; DROP TABLE x', false],
     ['urlSignerKeyPairId', 'K1 K2', false],
+    ['gcpProject', 'example.com:my-project', true],
+    ['gcpProject', 'My Project', false],
+    ['gcpProject', 'projects/my-project', false],
+    ['pubsubTopicId', 'objects.v2~+%', true],
+    ['pubsubTopicId', 'projects/other-project/topics/objects', true],
+    ['pubsubTopicId', 'projects/other-project/subscriptions/objects', false],
+    ['pubsubTopicId', 'goog-objects', false],
+    ['pubsubTopicId', 'ab', false],
+    ['pubsubSubscriptionId', 'projects/other-project/subscriptions/objects', true],
+    ['pubsubSubscriptionId', 'projects/other-project/topics/objects', false],
+    ['credentialsSecretId', 'file:/etc/{transfer}/credentials.json', true],
+    ['credentialsSecretId', 'projects/p/secrets/credentials/versions/3', true],
+    ['credentialsSecretId', '{"aws_key_id": ""}', false],
+    ['credentialsSecretId', '-----BEGIN PRIVATE KEY-----', false],
+    ['insertQuery', 'INSERT INTO t (dir_key) VALUES (%s)', true],
+    ['insertQuery', 'INSERT INTO t (dir_key) VALUES (%s, %s)', false],
   ] as const)('%s: %j is accepted: %s', (key, value, accepted) => {
     expect(accepts(key, value)).toBe(accepted);
   });

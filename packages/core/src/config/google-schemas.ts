@@ -25,6 +25,6 @@ export const subscriptionId: z.ZodType<string> = text.regex(
 
 /** The name of a secret: a secret given in its place is refused without being repeated. */
 export const secretId: z.ZodType<string> = text.refine(
-  (value) => !value.includes('-----BEGIN') && !/[\r\n{]/.test(value),
+  (value) => !value.includes('-----BEGIN') && !/[\r\n]|^\s*\{/.test(value),
   'must be the name of a secret, not the secret itself',
 );

@@ -16,6 +16,8 @@ const PARTS: readonly (readonly [given: string, sql: string, placeholders: numbe
   ['`%s ``?;`', '`%s ``?;`', 0],
   ["/* it's ; %s ? */", "/* it's ; %s ? */", 0],
   ["-- don't; %s?\n", "-- don't; %s?\n", 0],
+  ['--\n', '--\n', 0],
+  ['--\t%s ; ?\n', '--\t%s ; ?\n', 0],
   ['# "%s"?;\n', '# "%s"?;\n', 0],
   ['/*!40000 x */', '/*!40000 x */', 0],
   ['a - -1', 'a - -1', 0],

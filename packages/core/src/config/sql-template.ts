@@ -17,7 +17,7 @@ export class SqlTemplateError extends Error {}
  * @see https://dev.mysql.com/doc/refman/8.4/en/comments.html
  */
 const PARTS =
-  /(?<quoted>'(?:[^'\\]|\\[^]|'')*'|"(?:[^"\\]|\\[^]|"")*"|`(?:[^`]|``)*`)|(?<comment>#[^\n]*|--(?:[\s\0][^\n]*|$)|\/\*(?!M?!)[^]*?\*\/)|(?<code>%%|%s|[^])/g;
+  /(?<quoted>'(?:[^'\\]|\\[^]|'')*'|"(?:[^"\\]|\\[^]|"")*"|`(?:[^`]|``)*`)|(?<comment>#[^\n]*|--(?=[^!-\uffff]|$)[^\n]*|\/\*(?!M?!)[^]*?\*\/)|(?<code>%%|%s|[^])/g;
 
 /**
  * Reads a statement in the reference tool's form, where `%s` or `(%s)` stands for a value and `%%` for a percent sign.
