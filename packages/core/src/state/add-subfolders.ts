@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import { ConfigurationError } from '../domain/errors.ts';
+import type { SqlTemplate } from '../config/sql-template.ts';
+import { demandOverride } from './query-overrides.ts';
 import { refuseOverlaps } from './refuse-overlaps.ts';
 import type { StateTables } from './state-tables.ts';
 
@@ -16,6 +18,7 @@ const LAST_ADDED = 'subfolders added last';
  * Known rows are looked up first: the statement that would skip them is different in every dialect, and MySQL's
  * (`INSERT IGNORE`) also turns errors, such as a key that is too long, into silence.
  * @param operation names this call, for {@link findAdded}
+ * @param insertQuery adds one row, in place of the built-in statement
  * @throws ConfigurationError `CONFIG_DUMP_FILE_FORMAT` where a new row and one that is there lie within each other
  */
 export async function addSubfolders(
@@ -23,6 +26,7 @@ export async function addSubfolders(
   dirKeys: readonly string[],
   operation: string,
   now: number,
+  insertQuery?: SqlTemplate,
 ): Promise<number> {
   if (dirKeys.length === 0) return 0;
   return db.transaction().execute(async (transaction) => {
@@ -30,10 +34,14 @@ export async function addSubfolders(
     await noteAdded(transaction, { operation, added: 0 }, now);
     const missing = await newSubfolders(transaction, dirKeys);
     for (const chunk of chunksOf(missing)) {
-      await transaction
-        .insertInto('subfolders')
-        .values(chunk.map((dirKey) => ({ dirKey })))
-        .execute();
+      if (insertQuery === undefined) {
+        await transaction
+          .insertInto('subfolders')
+          .values(chunk.map((dirKey) => ({ dirKey })))
+          .execute();
+      } else {
+        for (const dirKey of chunk) await demandOverride(transaction, 'insert_query', insertQuery, [dirKey]);
+      }
       await nextTurn();
     }
     await noteAdded(transaction, { operation, added: missing.length }, now);

@@ -1,5 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { ClaimRequest, SubfolderLease } from '../ports/state-store.ts';
+import type { SqlTemplate } from '../config/sql-template.ts';
+import { pullCandidates } from './query-overrides.ts';
 import type { StateTables } from './state-tables.ts';
 
 /** How many candidates one looks at who has lost races for them. */
@@ -11,19 +13,18 @@ const MAX_SPREAD = 1000;
  * Reads candidates off the index, then takes them by one UPDATE that asks the same again: a row that somebody else took
  * in between is not counted, and who got none of the candidates looks further. Where the database can, others' candidates
  * are passed over in the first place. Only a look that passes nothing over can say that there are none.
- * @param skipsLocked see `KyselyStateStoreOptions`
  */
 export async function claimSubfolders(
   db: Kysely<StateTables>,
   request: LeaseRequest,
   now: number,
-  skipsLocked: boolean,
+  { skipsLocked, pullQuery }: ClaimWays,
 ): Promise<readonly SubfolderLease[]> {
-  let skipping = skipsLocked;
+  let skipping = skipsLocked && pullQuery === undefined;
   for (let lost = 0; ;) {
     const { found, taken } = await db
       .transaction()
-      .execute((transaction) => take(transaction, request, now, { skipping, lost }));
+      .execute((transaction) => take(transaction, request, now, { skipping, lost, pullQuery }));
     if (taken.length > 0) {
       const expiresAt = new Date(now + request.leaseMs);
       return taken.map((dirKey) => ({ dirKey, leaseOwner: request.leaseOwner, expiresAt }));
@@ -32,6 +33,13 @@ export async function claimSubfolders(
     else if (skipping) skipping = false;
     else return [];
   }
+}
+
+interface ClaimWays {
+  /** See `KyselyStateStoreOptions`. */
+  readonly skipsLocked: boolean;
+  /** Asks for the rows, in place of the built-in statement. */
+  readonly pullQuery?: SqlTemplate | undefined;
 }
 
 /** A claim with its own name, see `createLeaseOwner`. */
@@ -47,14 +55,18 @@ async function take(
   db: Kysely<StateTables>,
   request: LeaseRequest,
   now: number,
-  look: { readonly skipping: boolean; readonly lost: number },
+  look: { readonly skipping: boolean; readonly lost: number; readonly pullQuery: SqlTemplate | undefined },
 ): Promise<{ readonly found: number; readonly taken: readonly string[] }> {
   const { leaseOwner, limit } = request;
   // Those who lose a race would meet again at the next rows: they spread out.
   const spread = Math.min(limit * 2 ** look.lost, Math.max(limit, MAX_SPREAD));
-  const candidates = await claimableSubfolders(db, now, spread)
-    .$if(look.skipping, (query) => query.forUpdate().skipLocked())
-    .execute();
+  const { pullQuery } = look;
+  const candidates =
+    pullQuery === undefined
+      ? await claimableSubfolders(db, now, spread)
+          .$if(look.skipping, (query) => query.forUpdate().skipLocked())
+          .execute()
+      : await pulledSubfolders(db, pullQuery, now);
   const keys = someOf(candidates, limit).map(({ dirKey }) => dirKey);
   if (keys.length === 0) return { found: 0, taken: [] };
   const { numUpdatedRows } = await db
@@ -72,13 +84,26 @@ async function take(
       leaseExpiresAt: now + request.leaseMs,
     }))
     .where('dirKey', 'in', keys)
-    .where('initialTransfer', '=', 1)
-    .where('cdnTransferPublished', '=', 0)
+    .$if(pullQuery === undefined, (query) =>
+      query.where('initialTransfer', '=', 1).where('cdnTransferPublished', '=', 0),
+    )
     .where('leaseExpiresAt', '<=', now)
     .executeTakeFirst();
   if (Number(numUpdatedRows) === keys.length) return { found: keys.length, taken: keys };
   const held = await db.selectFrom('subfolders').select('dirKey').where('leaseOwner', '=', leaseOwner).execute();
   return { found: keys.length, taken: held.map(({ dirKey }) => dirKey) };
+}
+
+/** What a `pull_query` asks for and nobody holds. */
+async function pulledSubfolders(db: Kysely<StateTables>, pullQuery: SqlTemplate, now: number) {
+  const pulled = await pullCandidates(db, pullQuery, await countHeldUnpublished(db, now));
+  if (pulled.length === 0) return [];
+  return await db
+    .selectFrom('subfolders')
+    .select('dirKey')
+    .where('dirKey', 'in', pulled)
+    .where('leaseExpiresAt', '<=', now)
+    .execute();
 }
 
 /** A run of these, beginning anywhere. */

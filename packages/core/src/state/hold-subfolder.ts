@@ -1,5 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { PublishedCounts, SubfolderLease } from '../ports/state-store.ts';
+import type { SqlTemplate } from '../config/sql-template.ts';
+import { demandOverride } from './query-overrides.ts';
 import type { StateTables } from './state-tables.ts';
 
 /** What a row without a holder says. */
@@ -30,20 +32,25 @@ export async function releaseSubfolder(db: Kysely<StateTables>, lease: Subfolder
   return numUpdatedRows === 1n;
 }
 
+/** @param updateQuery marks the row as published, in place of the built-in statement */
 export async function confirmPublished(
   db: Kysely<StateTables>,
   lease: SubfolderLease,
   counts: PublishedCounts,
   now: number,
+  updateQuery?: SqlTemplate,
 ): Promise<boolean> {
-  const { numUpdatedRows } = await updateHeld(db, lease, now)
-    .set({
-      initialTransfer: 0,
-      cdnTransferPublished: 1,
-      objectsPublished: counts.objects,
-      bytesPublished: counts.bytes,
-      ...NOT_HELD,
-    })
-    .executeTakeFirst();
-  return numUpdatedRows === 1n;
+  const published = { objectsPublished: counts.objects, bytesPublished: counts.bytes, ...NOT_HELD };
+  if (updateQuery === undefined) {
+    const { numUpdatedRows } = await updateHeld(db, lease, now)
+      .set({ initialTransfer: 0, cdnTransferPublished: 1, ...published })
+      .executeTakeFirst();
+    return numUpdatedRows === 1n;
+  }
+  return await db.transaction().execute(async (transaction) => {
+    const { numUpdatedRows } = await updateHeld(transaction, lease, now).set(published).executeTakeFirst();
+    if (numUpdatedRows !== 1n) return false;
+    await demandOverride(transaction, 'update_query', updateQuery, [lease.dirKey]);
+    return true;
+  });
 }

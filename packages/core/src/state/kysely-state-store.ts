@@ -21,6 +21,7 @@ import { confirmPublished, extendSubfolderLease, releaseSubfolder } from './hold
 import { createLeaseOwner } from './lease-owner.ts';
 import { findHeld, hasEnded, wasChecked, wasPublished, wasReleased } from './find-lost-results.ts';
 import { listOpenObjectErrors, recordObjectErrors, resolveObjectErrors } from './object-errors.ts';
+import type { QueryOverrides } from './query-overrides.ts';
 import { countSubfolders, getSubfolder, listSubfolders } from './read-subfolders.ts';
 import { reclaimSubfolderLeases } from './reclaim-subfolder-leases.ts';
 import { beginRun, endRun, heartbeatRun } from './register-runs.ts';
@@ -41,15 +42,19 @@ export interface KyselyStateStoreOptions {
   readonly skipsLocked: boolean;
   /** The longest key that a row can have. */
   readonly maxDirKeyCharacters: number;
+  /** Statements in place of the built-in ones. */
+  readonly overrides?: QueryOverrides | undefined;
   readonly close: () => Promise<void>;
 }
 
 /** The state store over any SQL database that kysely speaks to; the statements are in the files beside this one. */
 export class KyselyStateStore implements StateStore {
   readonly #options: KyselyStateStoreOptions;
+  readonly #overrides: QueryOverrides;
 
   constructor(options: KyselyStateStoreOptions) {
     this.#options = options;
+    this.#overrides = options.overrides ?? {};
   }
 
   addSubfolders(dirKeys: readonly string[]): Promise<number> {
@@ -61,7 +66,7 @@ export class KyselyStateStore implements StateStore {
         const added = await findAdded(db, operation);
         if (added !== undefined) return added;
       }
-      return addSubfolders(db, dirKeys, operation, now);
+      return addSubfolders(db, dirKeys, operation, now, this.#overrides.insertQuery);
     });
   }
 
@@ -89,7 +94,10 @@ export class KyselyStateStore implements StateStore {
     return this.#run('claimSubfolders', async (db, now, isRepeated) => {
       const held = isRepeated ? await findHeld(db, leaseOwner) : [];
       if (held.length > 0) return held;
-      return claimSubfolders(db, { ...request, leaseOwner }, now, this.#options.skipsLocked);
+      return claimSubfolders(db, { ...request, leaseOwner }, now, {
+        skipsLocked: this.#options.skipsLocked,
+        pullQuery: this.#overrides.pullQuery,
+      });
     });
   }
 
@@ -113,7 +121,7 @@ export class KyselyStateStore implements StateStore {
     return this.#run(
       'confirmPublished',
       async (db, now, isRepeated) =>
-        (await confirmPublished(db, lease, counts, now)) ||
+        (await confirmPublished(db, lease, counts, now, this.#overrides.updateQuery)) ||
         (isRepeated && (await wasPublished(db, lease.dirKey, counts))),
     );
   }
@@ -122,7 +130,7 @@ export class KyselyStateStore implements StateStore {
     const leaseOwner = createLeaseOwner(owner);
     return this.#run('startSyncCheck', async (db, now, isRepeated) => {
       const [held] = isRepeated ? await findHeld(db, leaseOwner) : [];
-      return held ?? startSyncCheck(db, { dirKey, leaseOwner, leaseMs }, now);
+      return held ?? startSyncCheck(db, { dirKey, leaseOwner, leaseMs }, now, this.#overrides.startQuery);
     });
   }
 
@@ -133,7 +141,8 @@ export class KyselyStateStore implements StateStore {
     return this.#run(
       'finishSyncCheck',
       async (db, now, isRepeated) =>
-        (await finishSyncCheck(db, lease, result, now)) || (isRepeated && (await wasChecked(db, lease.dirKey, result))),
+        (await finishSyncCheck(db, lease, result, now, this.#overrides.endQuery)) ||
+        (isRepeated && (await wasChecked(db, lease.dirKey, result))),
     );
   }
 

@@ -15,6 +15,8 @@ export interface MysqlConnection {
   readonly sslCa?: string | undefined;
 }
 
+type ExecuteValues = NonNullable<Parameters<PoolConnection['execute']>[1]>;
+
 export interface MysqlConnectionsOptions {
   readonly connection: MysqlConnection;
   readonly maxConnections: number;
@@ -109,13 +111,12 @@ export class MysqlSession {
     this.#timeoutMs = timeoutMs;
   }
 
-  async query(sql: string, values: readonly unknown[]): Promise<MysqlResult> {
+  async query(sql: string, values: readonly unknown[], isPrepared = false): Promise<MysqlResult> {
+    const statement = { sql, ...(this.#timeoutMs === undefined ? {} : { timeout: this.#timeoutMs }) };
     try {
-      const [result] = await this.#connection.query({
-        sql,
-        values: [...values],
-        ...(this.#timeoutMs === undefined ? {} : { timeout: this.#timeoutMs }),
-      });
+      const [result] = isPrepared
+        ? await this.#connection.execute(statement, [...values] as ExecuteValues)
+        : await this.#connection.query({ ...statement, values: [...values] });
       if (Array.isArray(result)) return { rows: result as Record<string, unknown>[], affectedRows: undefined };
       return { rows: [], affectedRows: (result as ResultSetHeader).affectedRows };
     } catch (error) {

@@ -10,6 +10,7 @@ import {
   type QueryResult,
 } from 'kysely';
 import type { MysqlConnections, MysqlSession } from './mysql-connections.ts';
+import { isPreparedQuery } from './prepared-query.ts';
 
 /** kysely over {@link MysqlConnections}. */
 export class MysqlStateDialect implements Dialect {
@@ -80,7 +81,7 @@ class SessionConnection implements DatabaseConnection {
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-    const { rows, affectedRows } = await this.session.query(query.sql, query.parameters);
+    const { rows, affectedRows } = await this.session.query(query.sql, query.parameters, isPreparedQuery(query));
     if (affectedRows === undefined) return { rows: rows as Row[] };
     return { rows: [], numAffectedRows: BigInt(affectedRows) };
   }

@@ -9,6 +9,7 @@ import { MysqlStateDialect } from './mysql-dialect.ts';
 import { MAX_DIR_KEY_CHARACTERS } from './mysql-reference-table.ts';
 import { MysqlRetry } from './mysql-retry.ts';
 import { inspectMysqlServer, type MysqlServer } from './mysql-server.ts';
+import type { QueryOverrides } from './query-overrides.ts';
 import { StateNamesPlugin, type StateTableNames, stateTableNames, type StateTables } from './state-tables.ts';
 
 export type { MysqlConnection } from './mysql-connections.ts';
@@ -18,6 +19,8 @@ export interface MysqlStateOptions {
   readonly connection: MysqlConnection;
   /** Name of the state table and beginning of its side tables' names; `database.table` names another database, too. */
   readonly table: string;
+  /** The operator's statements in place of the built-in ones. */
+  readonly overrides?: QueryOverrides | undefined;
   /** Connections of this process at most; default 4. They are made when they are needed, and one is kept. */
   readonly maxConnections?: number | undefined;
   /** How long to go on trying while the server is away or others are in the way; default 60,000. */
@@ -51,7 +54,7 @@ export async function openMysqlState(options: MysqlStateOptions): Promise<StateS
       return inspected;
     });
     await server.retry.run('openState', async () => refuseSkew(hostNow(), await clock.measure()));
-    return createStore(server, clock, skipsLocked);
+    return createStore(server, clock, skipsLocked, options.overrides);
   } catch (error) {
     await server.close();
     throw error;
@@ -76,7 +79,12 @@ export async function prepareMysqlState(options: MysqlStateOptions): Promise<Pre
   }
 }
 
-function createStore(server: MysqlAccess, clock: DatabaseClock, skipsLocked: MysqlServer['skipsLocked']): StateStore {
+function createStore(
+  server: MysqlAccess,
+  clock: DatabaseClock,
+  skipsLocked: MysqlServer['skipsLocked'],
+  overrides: QueryOverrides | undefined,
+): StateStore {
   return new KyselyStateStore({
     db: new Kysely<StateTables>({
       dialect: new MysqlStateDialect(server.connections),
@@ -86,6 +94,7 @@ function createStore(server: MysqlAccess, clock: DatabaseClock, skipsLocked: Mys
     attempt: (op, work) => server.retry.run(op, work),
     skipsLocked,
     maxDirKeyCharacters: MAX_DIR_KEY_CHARACTERS,
+    overrides,
     close: () => server.close(),
   });
 }
