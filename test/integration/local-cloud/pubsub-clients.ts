@@ -12,8 +12,10 @@ export class PubsubClients implements AsyncDisposable {
 
   constructor(host: string) {
     const [servicePath = '', port] = host.split(':');
-    const options = { projectId: PROJECT, servicePath, port: Number(port), sslCreds: credentials.createInsecure() };
-    this.pubsub = new PubSub({ projectId: PROJECT, apiEndpoint: host });
+    // Without a universe domain the clients look for the metadata server of Google Cloud.
+    const common = { projectId: PROJECT, clientOptions: { universeDomain: 'googleapis.com' } };
+    const options = { ...common, servicePath, port: Number(port), sslCreds: credentials.createInsecure() };
+    this.pubsub = new PubSub({ ...common, apiEndpoint: host });
     this.publisher = new v1.PublisherClient(options);
     this.subscriber = new v1.SubscriberClient(options);
   }
@@ -126,6 +128,15 @@ export class RawStream implements Disposable {
 
   write(request: object): void {
     this.#stream.write(request);
+  }
+
+  /** Reads nothing more, until `resume`. */
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
   }
 
   /** Resolves when so many messages have come. */

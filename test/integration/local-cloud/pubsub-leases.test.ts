@@ -77,6 +77,36 @@ describe('the leases of the local Pub/Sub', () => {
     await stream.messages(4);
   });
 
+  it('leases no more for a stream than its connection takes', async () => {
+    const { topic, subscription } = await clients.createPair();
+    using stream = new RawStream(clients, { subscription, streamAckDeadlineSeconds: 60 });
+    await stream.empty(1);
+    stream.pause();
+    const text = 'x'.repeat(100_000);
+    for (let call = 0; call < 100; call++) await clients.publish(topic, text);
+    // What is between here and there takes about 50 responses.
+    expect(server.stats().delivered).toBeLessThan(80);
+    stream.resume();
+    await stream.messages(100);
+  });
+
+  it('is closed at once, whoever waits, and says that it is gone', async () => {
+    const { topic, subscription } = await clients.createPair();
+    await clients.publish(topic, 'a');
+    using stream = new RawStream(clients, { subscription, streamAckDeadlineSeconds: 60 });
+    await stream.messages(1);
+    const waiting = clients.subscriber.pull({ subscription, maxMessages: 1 }, { retry: null });
+    await clients.subscriber.getSubscription({ subscription });
+    const [{ code }, pull] = await Promise.all([
+      stream.ended,
+      waiting.catch((error: unknown) => error),
+      server.close(),
+    ]);
+    expect(code).toBe(status.UNAVAILABLE);
+    expect(pull).toMatchObject({ code: status.UNAVAILABLE });
+    server = await startPubsubServer();
+  });
+
   it('lets a nacked message rest as the retry policy says', async () => {
     const retryPolicy = { minimumBackoff: { seconds: 10 }, maximumBackoff: { seconds: 600 } };
     const { topic, subscription } = await clients.createPair({ retryPolicy });

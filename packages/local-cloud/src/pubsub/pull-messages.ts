@@ -28,7 +28,7 @@ export async function pullMessages(subscription: Subscription, request: PullRequ
   checkRange('max_messages', request.maxMessages, 1, MAX_MESSAGES);
   const limit = new OutstandingLimit(request.maxMessages, MAX_RESPONSE_BYTES);
   const leaseMs = subscription.settings.ackDeadlineSeconds * 1000;
-  const present = subscription.take({ leaseMs, limit });
+  const present = subscription.take(leaseMs, limit);
   if (present.length > 0 || request.returnImmediately) return { receivedMessages: present };
 
   return new Promise((resolve) => {

@@ -33,9 +33,9 @@ export interface SubscriptionOptions {
   readonly deadLetter: (from: Subscription, message: StoredMessage, deliveryAttempts: number) => boolean;
 }
 
-/** One response holds no more than this, so that others get their turn. */
+/** One response holds no more than this: others get their turn, and little waits where a connection is slow. */
 const MAX_MESSAGES_PER_RESPONSE = 1000;
-const MAX_BYTES_PER_RESPONSE = 10_000_000;
+const MAX_BYTES_PER_RESPONSE = 1_000_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Hands the messages of a backlog to those who wait for them, one by one in turn, and wakes up when leases end. */
@@ -92,11 +92,11 @@ export class Subscription {
     this.#changed();
   }
 
-  /** Leases up to a response's worth for the consumer, without waiting. */
-  take(consumer: Pick<Consumer, 'leaseMs' | 'limit'>): WireReceivedMessage[] {
+  /** Leases what is there, up to the limit, without waiting. */
+  take(leaseMs: number, limit: OutstandingLimit): WireReceivedMessage[] {
     this.settleDue();
     const batch = new Batch();
-    while (batch.open && batch.add(this.#backlog.lease(consumer.leaseMs, consumer.limit)));
+    while (batch.messages.length < MAX_MESSAGES_PER_RESPONSE && batch.add(this.#backlog.lease(leaseMs, limit)));
     this.#changed();
     return batch.messages;
   }
