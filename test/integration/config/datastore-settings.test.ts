@@ -166,6 +166,19 @@ describe('settings from Datastore', () => {
     await silent.close();
   });
 
+  it('reads nothing any more once it is closed', async () => {
+    server.putEntity(PROJECT, 'CONFIG', 'closed', {});
+    const settings = openDatastoreSettings({
+      projectId: PROJECT,
+      configKey: 'CONFIG/closed',
+      emulatorHost: server.host,
+    });
+    expect(await settings.readSettings()).toEqual({});
+    await settings.close();
+    await settings.close();
+    await expect(settings.readSettings()).rejects.toEqual(failure('SERVICE_REJECTED', /already been closed/));
+  });
+
   it('stops in the middle of a try when its time is over', async () => {
     const silent = await startSilentServer();
     const patience = { ...IMPATIENT, attemptTimeoutMs: 60_000, totalTimeoutMs: 100 };

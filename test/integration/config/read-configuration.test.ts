@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { startDatastoreServer } from '@object-transfer/local-cloud/datastore/datastore-server';
 import { startSecretManagerServer } from '@object-transfer/local-cloud/secret-manager/secret-manager-server';
 import { describe, expect, it } from 'vitest';
+import { startSilentServer } from './silent-server.ts';
 
 const PROGRAM = new URL('read-configuration-process.ts', import.meta.url).pathname;
 const run = promisify(execFile);
@@ -25,13 +26,16 @@ describe('a process that reads its configuration', () => {
     const secretManager = running.adopt(await startSecretManagerServer(), (server) => server.close());
     datastore.putEntity('migration-project', 'CONFIG', 'dump', { mysql_table: 'transfer_state' });
     secretManager.putSecret('migration-project', 'object-transfer-credentials', '{}');
-    const hosts = {
+    const metadata = running.adopt(await startSilentServer(), (server) => server.close());
+    const printed = await readInProcess({
       DATASTORE_EMULATOR_HOST: datastore.host,
       SECRET_MANAGER_EMULATOR_HOST: secretManager.host,
-      // Nobody looks for credentials on the way to an emulator.
-      GOOGLE_APPLICATION_CREDENTIALS: '/nowhere/credentials.json',
-    };
-    expect(await readInProcess(hosts)).toEqual([{ mysql_table: 'transfer_state' }, '{}']);
+      CLOUDSDK_CONFIG: '/nowhere',
+      GCE_METADATA_HOST: metadata.host,
+    });
+    expect(printed).toEqual([{ mysql_table: 'transfer_state' }, '{}']);
+    // An emulator wants no credentials: nobody is asked for any.
+    expect(metadata.connections).toBe(0);
   });
 
   it('says where Google credentials are missing, and ends', async () => {
