@@ -38,6 +38,7 @@ export async function callGoogleService<T>(
   const { attemptTimeoutMs, totalTimeoutMs, retries } = patience;
   const startedAt = performance.now();
   const outOfPatience = new AbortController();
+  const { signal } = outOfPatience;
   const timer = setTimeout(() => outOfPatience.abort(new Error('no answer')), totalTimeoutMs);
   let attempts = 0;
   let lastFailure: Error | undefined;
@@ -52,10 +53,9 @@ export async function callGoogleService<T>(
     }
   };
   try {
-    const { signal } = outOfPatience;
     return await unlessAborted(retry(retries, { signal }, tryOnce), signal);
   } catch (error) {
-    const gaveUp = outOfPatience.signal.aborted || (error instanceof ServiceError && error.retryable);
+    const gaveUp = error === signal.reason || (error instanceof ServiceError && error.retryable);
     if (!gaveUp) throw error;
     const tried = `${attempts} ${attempts === 1 ? 'try' : 'tries'} in ${seconds(performance.now() - startedAt)} s`;
     const last = lastFailure?.message ?? `${call.service} at ${call.host}: no answer`;
