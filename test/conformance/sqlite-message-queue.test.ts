@@ -5,7 +5,7 @@ describeMessageQueue('SQLite', async () => {
   const harness = await createEmbeddedHarness({ maxDeliveryAttempts: 4 });
   return {
     ...harness,
-    capabilities: { ordered: true, exactDelay: true, fenced: true, shortestLeaseMs: 1, maxDeliveryAttempts: 4 },
+    capabilities: { ordered: true, exactDelay: true, fenced: true, leaseMs: 30_000, maxDeliveryAttempts: 4 },
     open: async () => {
       const { queue } = await harness.open();
       return { queue, control: queue };

@@ -1,0 +1,136 @@
+import { v1 } from '@google-cloud/pubsub';
+import { status } from '@grpc/grpc-js';
+import { type CallOptions, closeGoogleClient, type Patience } from '../config/call-google-service.ts';
+import { googleServiceError, type GoogleServiceCall } from '../config/google-service-error.ts';
+import { resolveGoogleEndpoint } from '../config/google-service-endpoint.ts';
+import { ConfigurationError, ServiceError } from '../domain/errors.ts';
+import { retry } from '../runtime/retry.ts';
+import { pubsubName } from './pubsub-name.ts';
+
+export interface PubsubConnectionOptions {
+  /** The project of topics and subscriptions that are given by their bare id. */
+  readonly projectId: string;
+  /** `PUBSUB_EMULATOR_HOST`, `host:port` without TLS; without it, Google's Pub/Sub. */
+  readonly emulatorHost?: string | undefined;
+  readonly patience?: Patience | undefined;
+}
+
+/** A restart of the service is sat out; then the work that waits is better handed to another process. */
+export const PUBSUB_PATIENCE: Patience = {
+  attemptTimeoutMs: 30_000,
+  totalTimeoutMs: 60_000,
+  retries: { maxAttempts: Number.POSITIVE_INFINITY, baseDelayMs: 250, maxDelayMs: 8_000 },
+};
+
+export interface PubsubCall {
+  /** The method, as Pub/Sub names it: `Publish`. */
+  readonly op: string;
+  /** The topic or subscription by its full name. */
+  readonly resource: string;
+}
+
+/**
+ * Google's generated clients of Pub/Sub, which connect on first use. The hand-written layer above them in the same package
+ * takes an ack for granted as soon as it is written down, and a message for delivered while it waits in its own queue; what
+ * this adapter promises needs the answers of the service.
+ * @throws ConfigurationError `CONFIG_INVALID` for a malformed emulator host
+ */
+export class PubsubConnection {
+  readonly projectId: string;
+  /** For messages. */
+  readonly host: string;
+  readonly publisher: InstanceType<typeof v1.PublisherClient>;
+  readonly subscriber: InstanceType<typeof v1.SubscriberClient>;
+  readonly #patience: Patience;
+
+  constructor(options: PubsubConnectionOptions) {
+    const endpoint = resolveGoogleEndpoint('pubsub.googleapis.com', {
+      variable: 'PUBSUB_EMULATOR_HOST',
+      host: options.emulatorHost,
+    });
+    this.projectId = options.projectId;
+    this.host = endpoint.host;
+    this.#patience = options.patience ?? PUBSUB_PATIENCE;
+    const clientOptions = { ...endpoint.clientOptions, projectId: options.projectId };
+    this.publisher = new v1.PublisherClient(clientOptions);
+    this.subscriber = new v1.SubscriberClient(clientOptions);
+  }
+
+  /** @returns the full name; @throws ConfigurationError `CONFIG_INVALID` */
+  topicName(topic: string): string {
+    return pubsubName('topics', topic, this.projectId);
+  }
+
+  /** @returns the full name; @throws ConfigurationError `CONFIG_INVALID` */
+  subscriptionName(subscription: string): string {
+    return pubsubName('subscriptions', subscription, this.projectId);
+  }
+
+  /**
+   * Calls a method until it answers, refuses, or patience is at its end.
+   * @throws ConfigurationError `CONFIG_QUEUE_MISSING`, `CONFIG_ACCESS_DENIED`
+   * @throws ServiceError `SERVICE_UNAVAILABLE` naming host, resource and how long was tried; `SERVICE_REJECTED`
+   */
+  async call<T>(call: PubsubCall, request: (options: CallOptions) => Promise<T>): Promise<T> {
+    const { attemptTimeoutMs, totalTimeoutMs, retries } = this.#patience;
+    const startedAt = performance.now();
+    const signal = AbortSignal.timeout(totalTimeoutMs);
+    let attempts = 0;
+    let lastFailure: Error | undefined;
+    try {
+      return await retry(retries, { signal }, async (attempt) => {
+        attempts = attempt;
+        const remainingMs = totalTimeoutMs - (performance.now() - startedAt);
+        const timeout = Math.max(1, Math.min(attemptTimeoutMs, Math.ceil(remainingMs)));
+        try {
+          return await request({ timeout, retry: null });
+        } catch (error) {
+          lastFailure = this.failure(error, call);
+          throw lastFailure;
+        }
+      });
+    } catch (error) {
+      const gaveUp = error === signal.reason || (error instanceof ServiceError && error.retryable);
+      if (!gaveUp) throw error;
+      const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+      const last = lastFailure?.message ?? `Pub/Sub at ${this.host}: no answer`;
+      throw new ServiceError(
+        'SERVICE_UNAVAILABLE',
+        `${call.op} of ${call.resource} failed, tried ${attempts} times in ${seconds} s: ${last}`,
+        { op: call.op, destination: call.resource },
+      );
+    }
+  }
+
+  /** Names what a client reported. */
+  failure(error: unknown, { op, resource }: PubsubCall): Error {
+    const call: GoogleServiceCall = {
+      service: 'Pub/Sub',
+      host: this.host,
+      projectId: this.projectId,
+      op,
+      source: resource,
+      explain: (code, details) => {
+        if (code === status.NOT_FOUND) {
+          return new ConfigurationError('CONFIG_QUEUE_MISSING', `${resource} is not there: ${details}`, { op });
+        }
+        // Google's library reports missing credentials by an error without a code, before it calls anything.
+        if (code === status.UNKNOWN && !hasCode(error) && /credentials/i.test(details)) {
+          const reason = `no Google credentials for Pub/Sub: ${details}`;
+          return new ConfigurationError('CONFIG_ACCESS_DENIED', reason, { op });
+        }
+        return undefined;
+      },
+    };
+    return googleServiceError(error, call);
+  }
+
+  /** Ends the connections. What is being called fails. */
+  async close(): Promise<void> {
+    await Promise.all([closeGoogleClient(this.publisher), closeGoogleClient(this.subscriber)]);
+  }
+}
+
+function hasCode(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number';
+}

@@ -1,0 +1,53 @@
+import { MessageError } from '../domain/errors.ts';
+import type { OutgoingMessage } from '../ports/message-queue.ts';
+
+/**
+ * What Pub/Sub takes.
+ * @see https://cloud.google.com/pubsub/quotas#resource_limits
+ */
+export const MAX_PUBLISH_REQUEST_BYTES = 10_000_000;
+export const MAX_PUBLISH_REQUEST_MESSAGES = 1_000;
+const MAX_ATTRIBUTES = 100;
+const MAX_ATTRIBUTE_KEY_BYTES = 256;
+export const MAX_ATTRIBUTE_VALUE_BYTES = 1_024;
+
+/** Tags and lengths of a field, and the topic of the request: more than they take. */
+const FIELD_BYTES = 10;
+const REQUEST_BYTES = 1_000;
+
+/**
+ * @returns an upper bound of what the message takes of a request
+ * @throws MessageError `MESSAGE_TOO_LARGE`; `MESSAGE_MALFORMED` for attributes that Pub/Sub refuses, since it would refuse
+ *   the whole request, with the messages of others in it
+ */
+export function requestBytesOf(message: OutgoingMessage): number {
+  const attributes = Object.entries(message.attributes ?? {});
+  if (attributes.length > MAX_ATTRIBUTES)
+    throw malformed(`has ${attributes.length} attributes: over ${MAX_ATTRIBUTES}`);
+  if (message.data === '' && attributes.length === 0) throw malformed('holds neither data nor attributes');
+  let bytes = Buffer.byteLength(message.data) + 2 * FIELD_BYTES;
+  for (const [key, value] of attributes) {
+    const keyBytes = Buffer.byteLength(key);
+    const valueBytes = Buffer.byteLength(value);
+    if (keyBytes === 0 || keyBytes > MAX_ATTRIBUTE_KEY_BYTES || /^goog/i.test(key)) {
+      throw malformed(`has an attribute whose key Pub/Sub refuses: ${JSON.stringify(key.slice(0, 100))}`);
+    }
+    if (valueBytes > MAX_ATTRIBUTE_VALUE_BYTES) {
+      throw malformed(`has ${valueBytes} bytes in the attribute ${key}: over ${MAX_ATTRIBUTE_VALUE_BYTES}`);
+    }
+    bytes += keyBytes + valueBytes + 3 * FIELD_BYTES;
+  }
+  if (bytes <= MAX_PUBLISH_REQUEST_BYTES - REQUEST_BYTES) return bytes;
+  throw new MessageError('MESSAGE_TOO_LARGE', `a message of ${bytes} bytes exceeds what Pub/Sub takes`, {
+    op: 'Publish',
+  });
+}
+
+/** The longest beginning whose UTF-8 form has at most `maxBytes`. */
+export function cutToBytes(text: string, maxBytes: number): string {
+  return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(maxBytes)).read);
+}
+
+function malformed(reason: string): MessageError {
+  return new MessageError('MESSAGE_MALFORMED', `a message to be published ${reason}`, { op: 'Publish' });
+}
