@@ -8,7 +8,7 @@ export interface PubsubServerUnderTest {
   /** `host:port`. */
   readonly host: string;
   /** The clock of its leases, where that can be moved; otherwise time really passes. */
-  readonly clock?: { now(): number; elapse(ms: number): Promise<void> } | undefined;
+  readonly clock?: { readonly now: () => number; readonly elapse: (ms: number) => Promise<void> } | undefined;
 }
 
 /** The shortest that Pub/Sub grants. */
