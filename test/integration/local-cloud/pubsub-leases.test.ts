@@ -3,6 +3,8 @@ import { startPubsubServer, type PubsubServer } from '@object-transfer/local-clo
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PubsubClients, RawStream } from './pubsub-clients.ts';
 
+type CancellablePull = Promise<unknown> & { cancel(): void };
+
 /** What Google's emulator leaves out, or what takes too long without a clock that is moved by hand. */
 describe('the leases of the local Pub/Sub', () => {
   let now: number;
@@ -88,6 +90,19 @@ describe('the leases of the local Pub/Sub', () => {
     expect(server.stats().delivered).toBeLessThan(80);
     stream.resume();
     await stream.messages(100);
+  });
+
+  it('leases nothing for a pull that was cancelled', async () => {
+    const { topic, subscription } = await clients.createPair();
+    await clients.subscriber.initialize();
+    // The method around it gives a promise that cannot be cancelled.
+    const pull = clients.subscriber.innerApiCalls['pull']?.({ subscription, maxMessages: 1 }) as CancellablePull;
+    await clients.subscriber.getSubscription({ subscription });
+    pull.cancel();
+    await expect(pull).rejects.toMatchObject({ code: status.CANCELLED });
+    await clients.subscriber.getSubscription({ subscription });
+    await clients.publish(topic, 'a');
+    expect(await clients.pull(subscription, 1, true)).toMatchObject([{ text: 'a' }]);
   });
 
   it('is closed at once, whoever waits, and says that it is gone', async () => {

@@ -86,6 +86,8 @@ export function describePubsub(server: string, start: () => Promise<PubsubUnderT
       await clients.subscriber.getSubscription({ subscription });
       await clients.publish(topic, 'a');
       expect((await waiting).map(({ text }) => text)).toEqual(['a']);
+      await clients.publish(topic, 'b');
+      expect((await clients.pull(subscription)).map(({ text }) => text)).toEqual(['b']);
     });
 
     it('answers a pull without messages before its deadline', async () => {
@@ -204,6 +206,9 @@ export function describePubsub(server: string, start: () => Promise<PubsubUnderT
       expect(topics.map((one) => one.name)).toContain(topic.name);
       const [subscriptions] = await topic.getSubscriptions();
       expect(subscriptions.map((one) => one.name)).toEqual([name]);
+      const [second] = await topic.createSubscription(clients.newSubscriptionName());
+      await second.delete();
+      expect((await topic.getSubscriptions())[0].map((one) => one.name)).toEqual([name]);
 
       await topic.delete();
       expect(await topic.exists()).toEqual([false]);
@@ -254,6 +259,15 @@ export function describePubsub(server: string, start: () => Promise<PubsubUnderT
         [
           status.INVALID_ARGUMENT,
           () => subscriber.createSubscription({ name: missing.subscription, topic, ackDeadlineSeconds: 601 }),
+        ],
+        [
+          status.NOT_FOUND,
+          () =>
+            subscriber.createSubscription({
+              name: missing.subscription,
+              topic,
+              deadLetterPolicy: { deadLetterTopic: missing.topic, maxDeliveryAttempts: 5 },
+            }),
         ],
       ];
       for (const [code, call] of calls) {
