@@ -1,7 +1,7 @@
 import { addCounters, startCounting, type DeliveryCounters } from './delivery-counters.ts';
 import type { PubsubStore } from './pubsub-store.ts';
 
-export interface SubscriptionStats extends Readonly<DeliveryCounters> {
+interface SubscriptionStats extends Readonly<DeliveryCounters> {
   /** Deliverable now or after a delay. */
   readonly waiting: number;
   /** Delivered and not settled, under a lease. */

@@ -10,7 +10,7 @@ import {
   type WireSubscription,
 } from './wire-messages.ts';
 
-export interface DeadLetterPolicy {
+interface DeadLetterPolicy {
   /** `projects/PROJECT/topics/ID`. */
   readonly topic: string;
   readonly maxDeliveryAttempts: number;
