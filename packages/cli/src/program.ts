@@ -3,6 +3,7 @@ import { addConfigCommand } from './commands/config.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addDumpCommand } from './commands/dump.ts';
 import { addLocalCloudCommand } from './commands/local-cloud.ts';
+import { addPrepareCommand } from './commands/prepare.ts';
 import { addPublisherCommand } from './commands/publisher.ts';
 import { addRunCommand } from './commands/run.ts';
 import { addWorkerCommand } from './commands/worker.ts';
@@ -26,6 +27,7 @@ export function createProgram(stop: AbortSignal): Command {
   };
   addRunCommand(program, context);
   addDemoCommand(program, context);
+  addPrepareCommand(program, context);
   addDumpCommand(program, context);
   addPublisherCommand(program, context);
   addWorkerCommand(program, context);

@@ -1,13 +1,16 @@
 import type { Command } from 'commander';
-import { DUMP } from '@object-transfer/core/config/modules';
+import { DUMP, DUMP_FROM_FILE } from '@object-transfer/core/config/modules';
+import type { ObjectLister } from '@object-transfer/core/ports/object-source';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { findSubfolders } from '@object-transfer/dump/find-subfolders';
 import { loadSubfolders } from '@object-transfer/dump/run-dump';
 import { addFieldOptions, type ParsedOptions } from '../options/field-options.ts';
 import { formatCount } from '../output/format-quantity.ts';
 import type { CommandContext } from '../command-context.ts';
+import { customQueries, DUMP_QUERIES } from '../wiring/custom-queries.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
-import { openState } from '../wiring/open-state.ts';
+import { openStateOnly } from '../wiring/open-backends.ts';
+import { openServices, type Services } from '../wiring/services.ts';
 import { openSourceBucket } from '../wiring/source-bucket.ts';
 
 export function addDumpCommand(program: Command, context: CommandContext): void {
@@ -26,24 +29,37 @@ export function addDumpCommand(program: Command, context: CommandContext): void 
 
 async function dumpSubfolders(options: ParsedOptions, context: CommandContext): Promise<void> {
   const { dumpFile } = options;
-  const { settings } = await loadCommandSettings(DUMP, options, context);
+  const module = typeof dumpFile === 'string' ? DUMP_FROM_FILE : DUMP;
+  const { settings, logger } = await loadCommandSettings(module, options, context);
   const dryRun = options['dryRun'] === true;
   await using cleanup = new AsyncDisposableStack();
-  const source = openSourceBucket(settings, context.environment);
-  cleanup.defer(() => source.close());
+  const services = await openServices(settings, context.environment, logger, cleanup);
   const dirKeys = await findSubfolders({
-    from: typeof dumpFile === 'string' ? { dumpFile } : { lister: source.lister },
+    from: typeof dumpFile === 'string' ? { dumpFile } : { lister: listerOf(settings, services, cleanup) },
     s3Bucket: settings.s3Bucket,
     s3RootPrefix: settings.s3RootPrefix,
     signal: context.stop,
   });
   // A file or a bucket that cannot be read leaves no state behind.
-  const state = await openState(settings, createProcessIdentity(), dryRun, cleanup);
-  const result = await loadSubfolders(state.stateStore, dirKeys, dryRun);
+  const identity = createProcessIdentity();
+  const overrides = customQueries(DUMP_QUERIES, settings);
+  const store = await openStateOnly({ ...settings, overrides }, { services, identity, logger, dryRun, cleanup });
+  const result = await loadSubfolders(store, dirKeys, dryRun);
   const newRows = dryRun ? 'would be new' : 'new';
   context.stdout.write(
     options['json'] === true
       ? `${JSON.stringify(result)}\n`
       : `${formatCount(result.listed)} subfolders, the root included: ${formatCount(result.new)} ${newRows}, ${formatCount(result.known)} known\n`,
   );
+}
+
+function listerOf(
+  { s3Bucket, awsRegion }: { readonly s3Bucket: string | undefined; readonly awsRegion: string | undefined },
+  { environment }: Services,
+  cleanup: AsyncDisposableStack,
+): ObjectLister {
+  if (s3Bucket === undefined) throw new TypeError('without a dump file the bucket is demanded');
+  const source = openSourceBucket({ s3Bucket, awsRegion }, environment);
+  cleanup.defer(() => source.close());
+  return source.lister;
 }

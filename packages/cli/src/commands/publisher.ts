@@ -6,9 +6,12 @@ import { EXIT_CODES } from '../exit-codes.ts';
 import { addFieldOptions, type ParsedOptions } from '../options/field-options.ts';
 import { formatBytes, formatCount } from '../output/format-quantity.ts';
 import type { CommandContext } from '../command-context.ts';
+import { customQueries, PUBLISHER_OBJECTS_QUERIES } from '../wiring/custom-queries.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
 import { publisherOptions } from '../wiring/object-publisher.ts';
-import { openState } from '../wiring/open-state.ts';
+import { openBackends } from '../wiring/open-backends.ts';
+import { objectTopicOf, publisherPubsub } from '../wiring/pubsub.ts';
+import { openServices } from '../wiring/services.ts';
 import { openSourceBucket } from '../wiring/source-bucket.ts';
 
 export function addPublisherCommand(program: Command, context: CommandContext): void {
@@ -30,12 +33,21 @@ async function publish(options: ParsedOptions, context: CommandContext): Promise
   const dryRun = options['dryRun'] === true;
   const identity = createProcessIdentity();
   await using cleanup = new AsyncDisposableStack();
-  const source = openSourceBucket(settings, context.environment);
+  const services = await openServices(settings, context.environment, logger, cleanup);
+  const source = openSourceBucket(settings, services.environment);
   cleanup.defer(() => source.close());
   await source.check(settings.s3RootPrefix, context.stop);
-  const state = await openState(settings, identity, dryRun, cleanup);
+  const pubsub = publisherPubsub(settings);
+  const overrides = customQueries(PUBLISHER_OBJECTS_QUERIES, settings);
+  const backends = await openBackends({ ...settings, overrides }, pubsub, {
+    services,
+    identity,
+    logger,
+    dryRun,
+    cleanup,
+  });
   const result = await publishObjects({
-    ...publisherOptions(settings, source.lister, state, identity),
+    ...publisherOptions(settings, source.lister, backends, identity, objectTopicOf(settings)),
     dryRun,
     signal: context.stop,
   });

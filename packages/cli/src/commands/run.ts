@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { fieldFlag } from '@object-transfer/core/config/field';
 import { FIELDS, type FieldKey } from '@object-transfer/core/config/fields';
@@ -8,9 +7,9 @@ import { ConfigurationError } from '@object-transfer/core/domain/errors';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { parseBucketUrl } from '../options/bucket-url.ts';
 import { addFieldOptions, type ParsedOptions } from '../options/field-options.ts';
-import { createProgressReporter } from '../output/progress-reporter.ts';
-import { summarizePlan, summarizeReport } from '../output/report-summary.ts';
-import { checkReportFile, writeReportFile } from '../output/write-report-file.ts';
+import { reportMigration } from '../output/report-migration.ts';
+import { summarizePlan } from '../output/report-summary.ts';
+import { checkReportFile } from '../output/write-report-file.ts';
 import type { CommandContext } from '../command-context.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
 import { migrate, plan } from '../wiring/migration.ts';
@@ -48,21 +47,10 @@ export async function runMigrationCommand(options: ParsedOptions, context: Comma
     return EXIT_CODES.done;
   }
 
-  // A run that is stopped writes none: the one of an earlier run must not pass for it.
-  if (reportFile !== undefined) await rm(reportFile, { force: true });
-  const progress = createProgressReporter(context.stderr, logger);
-  try {
-    const report = await migrate(
-      { settings, given, services, logger, onProgress: (now) => progress.show(now) },
-      context.stop,
-    );
-    progress.end();
-    context.stdout.write(options['json'] === true ? `${JSON.stringify(report)}\n` : summarizeReport(report));
-    if (reportFile !== undefined) await writeReportFile(reportFile, report);
-    return report.verified ? EXIT_CODES.done : EXIT_CODES.failures;
-  } finally {
-    progress.end();
-  }
+  const output = { report: reportFile, json: options['json'] === true };
+  return await reportMigration(output, logger, context, (onProgress) =>
+    migrate({ settings, given, services, logger, onProgress }, context.stop),
+  );
 }
 
 /** `--from`, `--to` and `--cdn` as the fields that they stand for. */

@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { cdnAuthOf, type CdnAuth, type CdnAuthSettings } from '@object-transfer/core/config/cdn-auth';
-import { ConfigurationError } from '@object-transfer/core/domain/errors';
 import type { ObjectReader } from '@object-transfer/core/ports/object-source';
 import type { SecretSource } from '@object-transfer/core/ports/secret-source';
 import { createCdnObjectReader, type CdnSigning } from '@object-transfer/core/storage/cdn-object-reader';
 import type { S3Endpoint } from '@object-transfer/core/storage/s3-endpoint';
+import { readPrivateKeyFile } from './private-key-file.ts';
 import type { Services } from './services.ts';
 
 export interface CdnSettings extends CdnAuthSettings {
@@ -56,15 +55,8 @@ async function privateKeyOf(
     const privateKey = await secrets.readSecret(place.secretId);
     return { privateKey, privateKeyOrigin: `the secret ${JSON.stringify(place.secretId)}` };
   }
-  try {
-    return {
-      privateKey: await readFile(place.file, 'utf8'),
-      privateKeyOrigin: `the file ${JSON.stringify(place.file)}`,
-    };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigurationError('CONFIG_KEY_UNREADABLE', `url_signer_private_key_file cannot be read: ${reason}`, {
-      cause: error,
-    });
-  }
+  return {
+    privateKey: await readPrivateKeyFile(place.file),
+    privateKeyOrigin: `the file ${JSON.stringify(place.file)}`,
+  };
 }

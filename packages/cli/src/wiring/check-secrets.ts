@@ -1,12 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import { cdnAuthOf, type CdnAuth } from '@object-transfer/core/config/cdn-auth';
 import { readCredentials, type Credentials } from '@object-transfer/core/config/credentials';
 import type { PartialSettings } from '@object-transfer/core/config/setting-rules';
-import { ConfigurationError } from '@object-transfer/core/domain/errors';
 import type { SecretSource } from '@object-transfer/core/ports/secret-source';
 import { checkCdnSigningKey } from '@object-transfer/core/storage/cdn-signing-key';
 import type { Environment } from './environment.ts';
-import { openSecrets } from './services.ts';
+import { readPrivateKeyFile } from './private-key-file.ts';
+import { openSecrets, requireMysql } from './services.ts';
 
 /** A secret that settings name. */
 export interface NamedSecret {
@@ -48,13 +47,7 @@ export async function checkSecrets(
 }
 
 function describeCredentials(credentials: Credentials, name: string, needsMysql: boolean): string {
-  if (needsMysql && credentials.mysql === undefined) {
-    throw new ConfigurationError(
-      'CONFIG_SECRET_INVALID',
-      `mysql_table is given, but the secret ${JSON.stringify(name)} has no mysql_config`,
-      { source: name },
-    );
-  }
+  if (needsMysql) requireMysql(credentials, name);
   const aws = credentials.aws === undefined ? 'no AWS keys: the default chain of AWS is asked' : 'AWS keys';
   return credentials.mysql === undefined ? aws : `${aws}; a MySQL login`;
 }
@@ -83,18 +76,7 @@ async function checkPrivateKey(
       ? ['url_signer_private_key_secret_id', place.secretId]
       : ['url_signer_private_key_file', place.file];
   if (source === undefined) return { field, name, holds: undefined };
-  const privateKey = 'secretId' in place ? await source.readSecret(name) : await readKeyFile(name);
+  const privateKey = 'secretId' in place ? await source.readSecret(name) : await readPrivateKeyFile(name);
   checkCdnSigningKey({ keyPairId, privateKey, privateKeyOrigin: `${field} ${JSON.stringify(name)}`, hashAlgorithm });
   return { field, name, holds: 'a private key that CloudFront takes' };
-}
-
-async function readKeyFile(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigurationError('CONFIG_KEY_UNREADABLE', `url_signer_private_key_file cannot be read: ${reason}`, {
-      cause: error,
-    });
-  }
 }

@@ -1,6 +1,7 @@
 import type { Deployment } from '@object-transfer/core/config/field';
 import { loadSettings, type ModuleSettings } from '@object-transfer/core/config/load-settings';
-import type { ModuleFields } from '@object-transfer/core/config/modules';
+import { FIELDS } from '@object-transfer/core/config/fields';
+import { fieldsRead, type ModuleFields } from '@object-transfer/core/config/modules';
 import type { SettingsSource } from '@object-transfer/core/ports/settings-source';
 import { createLogger, type Logger, type LogLevel } from '@object-transfer/core/runtime/logger';
 import type { CommandContext } from '../command-context.ts';
@@ -11,7 +12,7 @@ import type { WorkerAssignment } from './worker-processes.ts';
 export interface CommandSettings<M extends ModuleFields> {
   readonly settings: ModuleSettings<M>;
   readonly deployment: Deployment;
-  /** The settings of this tool as they were given, by field name, for processes that are to have the same. */
+  /** The fields that the module reads as they were given, by name, for processes that are to have the same. */
   readonly given: Readonly<Record<string, unknown>>;
   readonly logger: Logger;
 }
@@ -32,7 +33,11 @@ export async function loadCommandSettings<M extends ModuleFields>(
   const logger = loggerOf(loaded.settings, context);
   for (const warning of loaded.warnings) logger.warn(warning);
   const given: Record<string, unknown> = {};
-  for (const [name, { value }] of loaded.given) if (value !== undefined) given[name] = value;
+  for (const key of fieldsRead(module)) {
+    const { name } = FIELDS[key];
+    const value = loaded.given.get(name)?.value;
+    if (value !== undefined) given[name] = value;
+  }
   return { settings: loaded.settings, deployment, given, logger };
 }
 

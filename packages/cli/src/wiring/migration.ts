@@ -1,3 +1,4 @@
+import { bindState, stateSubject } from '@object-transfer/core/runtime/bind-state';
 import type { ModuleSettings } from '@object-transfer/core/config/load-settings';
 import type { RUN } from '@object-transfer/core/config/modules';
 import type { ObjectFilter } from '@object-transfer/core/domain/object-filter';
@@ -19,14 +20,16 @@ import { planMigration, type MigrationPlan } from '@object-transfer/run/plan-mig
 import { runMigration, type MigrationOptions, type WorkerGroup } from '@object-transfer/run/run-migration';
 import { checkCdn } from './check-cdn.ts';
 import { openCdnReader } from './cdn-reader.ts';
-import { OBJECT_TOPIC } from './embedded-topics.ts';
+import { ERROR_TOPIC, OBJECT_TOPIC } from './embedded-topics.ts';
 import { filterOf } from './object-filter.ts';
 import { packingLimits, publisherOptions } from './object-publisher.ts';
-import { openState } from './open-state.ts';
+import { openStateFile } from './open-state-file.ts';
 import type { Services } from './services.ts';
 import { openSourceBucket, type SourceBucket } from './source-bucket.ts';
 import { openDestination, openTransferWorker } from './transfer-engine.ts';
 import { startWorkerProcesses } from './worker-processes.ts';
+
+const EMBEDDED_QUEUES = { subscription: OBJECT_TOPIC, errorTopic: ERROR_TOPIC };
 
 export type RunSettings = ModuleSettings<typeof RUN>;
 
@@ -71,7 +74,8 @@ export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Pro
   // Keys that cannot be read and buckets that do not exist leave no state behind.
   await source.check(settings.s3RootPrefix, signal);
   await destination.checkBucket(signal);
-  const state = await openState(settings, identity, false, cleanup);
+  const state = await openStateFile(settings.state, identity, false, cleanup);
+  await bindState(state.stateStore, stateSubject(settings), settings.state);
   // A migration that has begun has found out about the CDN.
   if ((await state.stateStore.listSubfolders(undefined, 1)).length === 0) {
     await checkCdn({ cdn, lister: source.lister, s3RootPrefix: settings.s3RootPrefix, filter, logger }, signal);
@@ -97,7 +101,7 @@ export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Pro
         },
         publish: (request) =>
           publishObjects({
-            ...publisherOptions(settings, source.lister, state, identity),
+            ...publisherOptions(settings, source.lister, state, identity, OBJECT_TOPIC),
             ...request,
           }),
         startWorkers: (runId) => startWorkers(wiring, state, runId),
@@ -167,7 +171,15 @@ async function startWorkers(wiring: MigrationWiring, state: EmbeddedState, runId
   }
   // Each start is a worker of its own, with its own counters.
   const identity = createProcessIdentity();
-  const worker = await openTransferWorker({ settings, services, state, identity, runId, logger });
+  const worker = await openTransferWorker({
+    settings,
+    queues: EMBEDDED_QUEUES,
+    services,
+    backends: state,
+    identity,
+    runId,
+    logger,
+  });
   const stop = new AbortController();
   const work = async () => {
     try {

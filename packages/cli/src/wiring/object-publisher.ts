@@ -3,12 +3,17 @@ import type { PUBLISHER_OBJECTS } from '@object-transfer/core/config/modules';
 import type { PackingLimits } from '@object-transfer/core/domain/message-packer';
 import type { ObjectLister } from '@object-transfer/core/ports/object-source';
 import type { ProcessIdentity } from '@object-transfer/core/runtime/process-identity';
-import type { EmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import type { PublishObjectsOptions } from '@object-transfer/publisher/publish-objects';
-import { OBJECT_TOPIC } from './embedded-topics.ts';
 import { filterOf } from './object-filter.ts';
+import type { Backends } from './open-backends.ts';
 
-export type PublisherSettings = ModuleSettings<typeof PUBLISHER_OBJECTS>;
+type PublisherSettings = ModuleSettings<typeof PUBLISHER_OBJECTS>;
+
+/** What publishing depends on, whatever the queue and the state. */
+type PublishingSettings = Omit<
+  PublisherSettings,
+  'gcpProject' | 'mysqlTable' | 'credentialsSecretId' | 'pubsubTopicId' | 'pullQuery' | 'updateQuery'
+>;
 
 /** What a message may hold. */
 export function packingLimits(
@@ -17,23 +22,24 @@ export function packingLimits(
   return { maxObjects: settings.numSingleMessage, maxBytes: settings.numSingleMessageBytes };
 }
 
-/** A publisher of objects over the embedded queue that ends when no subfolder waits any more. */
+/** A publisher of objects that ends when no subfolder waits any more. */
 export function publisherOptions(
-  settings: PublisherSettings,
+  settings: PublishingSettings,
   lister: ObjectLister,
-  state: EmbeddedState,
+  backends: Pick<Backends, 'stateStore' | 'queue'>,
   identity: ProcessIdentity,
+  topic: string,
 ): Omit<PublishObjectsOptions, 'signal'> {
   return {
-    store: state.stateStore,
+    store: backends.stateStore,
     selection: {
       lister,
       s3RootPrefix: settings.s3RootPrefix,
       filter: filterOf(settings),
       packing: packingLimits(settings),
     },
-    publisher: state.queue,
-    topic: OBJECT_TOPIC,
+    publisher: backends.queue,
+    topic,
     maxMessagesPerBatch: settings.maxMessagesPerBatch,
     owner: identity.id,
     leaseMs: settings.leaseMs,

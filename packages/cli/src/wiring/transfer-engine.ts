@@ -1,6 +1,5 @@
 import type { ModuleSettings } from '@object-transfer/core/config/load-settings';
 import type { WORKER_CDN_TRANSFER } from '@object-transfer/core/config/modules';
-import type { EmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import type { ObjectDestination } from '@object-transfer/core/ports/object-destination';
 import { AdaptiveLimit } from '@object-transfer/core/runtime/adaptive-limit';
 import { ByteBudget } from '@object-transfer/core/runtime/byte-budget';
@@ -13,12 +12,18 @@ import { partsPrefix } from '@object-transfer/worker/cdn-transfer/sweep-parts';
 import type { StorageClassMap, TransferContext } from '@object-transfer/worker/cdn-transfer/transfer-context';
 import { TransferCounters } from '@object-transfer/worker/cdn-transfer/transfer-counters';
 import { openCdnReader } from './cdn-reader.ts';
-import { ERROR_TOPIC, OBJECT_TOPIC } from './embedded-topics.ts';
 import type { Environment } from './environment.ts';
+import type { Backends } from './open-backends.ts';
 import type { Services } from './services.ts';
 import { openSourceBucket } from './source-bucket.ts';
 
 export type WorkerSettings = ModuleSettings<typeof WORKER_CDN_TRANSFER>;
+
+/** What transfers depend on, whatever the queue and the state. */
+type TransferSettings = Omit<
+  WorkerSettings,
+  'gcpProject' | 'mysqlTable' | 'credentialsSecretId' | 'pubsubSubscriptionId' | 'errorPubsubTopicId'
+>;
 
 /** Deliveries of a message whose keys keep failing for something that may pass. */
 const MAX_DELIVERIES = 3;
@@ -48,16 +53,17 @@ export interface TransferWorker {
   close(): Promise<void>;
 }
 
-/** A worker of mode `cdnTransfer` over the embedded queue. */
+/** A worker of mode `cdnTransfer`. */
 export async function openTransferWorker(options: {
-  readonly settings: WorkerSettings;
+  readonly settings: TransferSettings;
+  readonly queues: { readonly subscription: string; readonly errorTopic: string };
   readonly services: Services;
-  readonly state: EmbeddedState;
+  readonly backends: Pick<Backends, 'stateStore' | 'queue'>;
   readonly identity: ProcessIdentity;
   readonly runId: string | undefined;
   readonly logger: Logger;
 }): Promise<TransferWorker> {
-  const { settings, services, state, identity } = options;
+  const { settings, services, backends, identity } = options;
   const { environment } = services;
   const source = openSourceBucket(settings, environment);
   const cdn = await openCdnReader(settings, source.connection.endpoint, services);
@@ -87,13 +93,13 @@ export async function openTransferWorker(options: {
     run: (stop) =>
       runCdnTransfer({
         transfer,
-        stateStore: state.stateStore,
-        publisher: state.queue,
-        errorTopic: ERROR_TOPIC,
+        stateStore: backends.stateStore,
+        publisher: backends.queue,
+        errorTopic: options.queues.errorTopic,
         counters,
         logger: options.logger,
         maxDeliveries: MAX_DELIVERIES,
-        subscription: state.queue.subscribe(OBJECT_TOPIC),
+        subscription: backends.queue.subscribe(options.queues.subscription),
         identity,
         runId: options.runId,
         maxMessagesPerPull: settings.numMessages,

@@ -1,0 +1,93 @@
+import type { MessageQueue } from '@object-transfer/core/ports/message-queue';
+import { ERROR_TOPIC, OBJECT_TOPIC } from './embedded-topics.ts';
+import type { OpenOptions } from './open-backends.ts';
+
+/** What a command wants of Pub/Sub. */
+export interface PubsubUse {
+  readonly projectId: string;
+  /** Topics that are published to. */
+  readonly topics: readonly string[];
+  readonly subscription: string | undefined;
+  /** Where messages go that nobody can use. */
+  readonly deadLetterTopic: string | undefined;
+  readonly leaseMs: number;
+}
+
+/** Twice what a worker works on at a time: what is next is there. */
+const MAX_MESSAGES_IN_FLIGHT = 32;
+const MAX_BYTES_IN_FLIGHT = 32 * 1024 * 1024;
+
+/**
+ * Opens Pub/Sub and looks whether the topics and the subscription are there.
+ * @throws ConfigurationError `CONFIG_QUEUE_MISSING`, `CONFIG_ACCESS_DENIED`, `CONFIG_INVALID`; ServiceError
+ */
+export async function openPubsub(use: PubsubUse, options: OpenOptions): Promise<MessageQueue> {
+  // Not before it is needed: it takes 0.4 s and 65 MB to load.
+  const [{ checkSubscription, checkTopic }, { createPubsubMessageQueue }] = await Promise.all([
+    import('@object-transfer/core/queue/check-pubsub'),
+    import('@object-transfer/core/queue/pubsub-message-queue'),
+  ]);
+  const { logger, cleanup } = options;
+  const connection = { projectId: use.projectId, emulatorHost: options.services.environment.pubsubEmulatorHost };
+  const { subscription, deadLetterTopic } = use;
+  const checks = use.topics.map((topic) => checkTopic(connection, topic));
+  if (subscription !== undefined) checks.push(checkSubscription(connection, subscription, { deadLetterTopic }));
+  for (const warning of (await Promise.all(checks)).flat()) logger.warn(warning);
+  const queue = createPubsubMessageQueue({
+    ...connection,
+    deadLetterTopic,
+    maxMessagesInFlight: MAX_MESSAGES_IN_FLIGHT,
+    maxBytesInFlight: MAX_BYTES_IN_FLIGHT,
+    leaseMs: use.leaseMs,
+    logger,
+  });
+  cleanup.defer(() => queue.close());
+  return queue;
+}
+
+interface PublisherQueueSettings {
+  readonly gcpProject: string | undefined;
+  readonly pubsubTopicId: string | undefined;
+  readonly leaseMs: number;
+}
+
+/** The topic that a publisher of objects publishes to. */
+export function objectTopicOf({ pubsubTopicId }: Pick<PublisherQueueSettings, 'pubsubTopicId'>): string {
+  return pubsubTopicId ?? OBJECT_TOPIC;
+}
+
+/** What a publisher wants of Pub/Sub; `undefined` where it has the queue of the state file. */
+export function publisherPubsub(settings: PublisherQueueSettings): PubsubUse | undefined {
+  const { gcpProject: projectId, pubsubTopicId, leaseMs } = settings;
+  if (projectId === undefined || pubsubTopicId === undefined) return undefined;
+  return { projectId, topics: [pubsubTopicId], subscription: undefined, deadLetterTopic: undefined, leaseMs };
+}
+
+interface WorkerQueueSettings {
+  readonly gcpProject: string | undefined;
+  readonly pubsubSubscriptionId: string | undefined;
+  readonly errorPubsubTopicId: string | undefined;
+  readonly leaseMs: number;
+}
+
+/** Where a worker takes messages from, and hands failed keys on to. */
+export function workerQueues(settings: Pick<WorkerQueueSettings, 'pubsubSubscriptionId' | 'errorPubsubTopicId'>) {
+  return {
+    subscription: settings.pubsubSubscriptionId ?? OBJECT_TOPIC,
+    errorTopic: settings.errorPubsubTopicId ?? ERROR_TOPIC,
+  };
+}
+
+/** What a worker wants of Pub/Sub; `undefined` where it has the queue of the state file. */
+export function workerPubsub(settings: WorkerQueueSettings): PubsubUse | undefined {
+  const { gcpProject: projectId, pubsubSubscriptionId, errorPubsubTopicId, leaseMs } = settings;
+  if (projectId === undefined || pubsubSubscriptionId === undefined || errorPubsubTopicId === undefined)
+    return undefined;
+  return {
+    projectId,
+    topics: [errorPubsubTopicId],
+    subscription: pubsubSubscriptionId,
+    deadLetterTopic: errorPubsubTopicId,
+    leaseMs,
+  };
+}
