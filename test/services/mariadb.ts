@@ -38,10 +38,13 @@ export class Mariadb {
   static async start(options: MariadbOptions = {}): Promise<Mariadb> {
     await installMariadb();
     const directory = await mkdtemp(join(tmpdir(), 'mariadb-'));
+    // Servers that share a directory for temporary tables delete each other's.
+    const tmpdirOption = `--tmpdir=${directory}`;
     const user = process.getuid?.() === 0 ? ['--user=root'] : [];
     await runToEnd('mariadb-install-db', [
       '--no-defaults',
       `--datadir=${join(directory, 'data')}`,
+      tmpdirOption,
       '--auth-root-authentication-method=normal',
       '--skip-test-db',
       ...user,
@@ -49,6 +52,7 @@ export class Mariadb {
     const flush = options.isDurable === true ? 1 : 0;
     const server = new Mariadb(directory, await freePort(), [
       ...user,
+      tmpdirOption,
       `--innodb-flush-log-at-trx-commit=${flush}`,
       ...(options.options ?? []),
     ]);

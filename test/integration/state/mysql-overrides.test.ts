@@ -4,7 +4,8 @@ import type { StateStore } from '@object-transfer/core/ports/state-store';
 import { openMysqlState, prepareMysqlState } from '@object-transfer/core/state/open-mysql-state';
 import type { QueryOverrides } from '@object-transfer/core/state/query-overrides';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createMysqlHome, type MysqlHome } from '../../services/mariadb-home.ts';
+import type { MysqlHome } from '../../services/mariadb-database.ts';
+import { createMysqlHome } from '../../services/mariadb-home.ts';
 
 let home: MysqlHome;
 let opened: StateStore[];
@@ -34,7 +35,7 @@ function query(sql: string) {
 }
 
 async function claim(store: StateStore, limit = 10) {
-  return await store.claimSubfolders({ owner: 'host:1:0000000a', leaseMs: 60_000, limit });
+  return store.claimSubfolders({ owner: 'host:1:0000000a', leaseMs: 60_000, limit });
 }
 
 async function row(dirKey: string): Promise<Record<string, unknown> | undefined> {

@@ -24,7 +24,7 @@ export async function startSyncCheck(
   if (startQuery === undefined) {
     return takeForCheck(db, request, now, { syncCheckInProgress: 1, syncCheckLastStart: utcDateTime(now) });
   }
-  return await db.transaction().execute(async (transaction) => {
+  return db.transaction().execute(async (transaction) => {
     const lease = await takeForCheck(transaction, request, now, { syncCheckInProgress: 0 });
     if (lease === undefined) return undefined;
     if (await runOverride(transaction, startQuery, [utcDateTime(now), request.dirKey])) return lease;
@@ -67,7 +67,7 @@ export async function finishSyncCheck(
   endQuery?: SqlTemplate,
 ): Promise<boolean> {
   if (endQuery !== undefined) {
-    return await db.transaction().execute((transaction) => finishByQuery(transaction, lease, result, now, endQuery));
+    return db.transaction().execute((transaction) => finishByQuery(transaction, lease, result, now, endQuery));
   }
   const { numUpdatedRows } = await updateHeld(db, lease, now)
     .where('syncCheckInProgress', '=', 1)

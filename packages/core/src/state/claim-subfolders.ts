@@ -98,7 +98,7 @@ async function take(
 async function pulledSubfolders(db: Kysely<StateTables>, pullQuery: SqlTemplate, now: number) {
   const pulled = await pullCandidates(db, pullQuery, await countHeldUnpublished(db, now));
   if (pulled.length === 0) return [];
-  return await db
+  return db
     .selectFrom('subfolders')
     .select('dirKey')
     .where('dirKey', 'in', pulled)

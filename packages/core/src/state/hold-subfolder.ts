@@ -47,7 +47,7 @@ export async function confirmPublished(
       .executeTakeFirst();
     return numUpdatedRows === 1n;
   }
-  return await db.transaction().execute(async (transaction) => {
+  return db.transaction().execute(async (transaction) => {
     const { numUpdatedRows } = await updateHeld(transaction, lease, now).set(published).executeTakeFirst();
     if (numUpdatedRows !== 1n) return false;
     await demandOverride(transaction, 'update_query', updateQuery, [lease.dirKey]);

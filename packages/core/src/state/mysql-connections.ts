@@ -112,17 +112,31 @@ export class MysqlSession {
   }
 
   async query(sql: string, values: readonly unknown[], isPrepared = false): Promise<MysqlResult> {
-    const statement = { sql, ...(this.#timeoutMs === undefined ? {} : { timeout: this.#timeoutMs }) };
     try {
-      const [result] = isPrepared
-        ? await this.#connection.execute(statement, [...values] as ExecuteValues)
-        : await this.#connection.query({ ...statement, values: [...values] });
+      const [result] = await this.#inTime(
+        isPrepared
+          ? this.#connection.execute(sql, [...values] as ExecuteValues)
+          : this.#connection.query(sql, [...values]),
+      );
       if (Array.isArray(result)) return { rows: result as Record<string, unknown>[], affectedRows: undefined };
       return { rows: [], affectedRows: (result as ResultSetHeader).affectedRows };
     } catch (error) {
       // Where the server did not answer, nobody knows what the connection is in the middle of.
       if (serverErrorNumber(error) === undefined) this.#broken = true;
       throw error;
+    }
+  }
+
+  /** The driver's own time-out outlives a connection that broke, and the process would wait for it. */
+  async #inTime<T>(answer: Promise<T>): Promise<T> {
+    if (this.#timeoutMs === undefined) return answer;
+    const { promise: expired, reject } = Promise.withResolvers<never>();
+    const error = Object.assign(new Error(`no answer within ${this.#timeoutMs} ms`), { code: 'ETIMEDOUT' });
+    const timer = setTimeout(() => reject(error), this.#timeoutMs);
+    try {
+      return await Promise.race([answer, expired]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -67,7 +67,6 @@ const CONNECTION_CODES: ReadonlySet<string> = new Set([
   'EPIPE',
   'ETIMEDOUT',
   'PROTOCOL_CONNECTION_LOST',
-  'PROTOCOL_SEQUENCE_TIMEOUT',
 ]);
 
 /** The number of an error that the server answered with; `undefined` for any other error. */

@@ -1,0 +1,85 @@
+import { openMysqlState, prepareMysqlState } from '@object-transfer/core/state/open-mysql-state';
+import { homeIn } from '../services/mariadb-database.ts';
+import { Mariadb } from '../services/mariadb.ts';
+
+/** What one claim and the confirmation of what it took cost, in a table of some size. */
+export interface ClaimCost {
+  readonly rows: number;
+  readonly published: 'none' | 'nearly all';
+  readonly claimMs: number;
+  readonly confirmMs: number;
+}
+
+const SIZES = [10_000, 1_000_000];
+const ROUNDS = 300;
+const CLAIM_SUBFOLDERS = 16;
+
+/**
+ * Claims as publishers do, at each size, in a table where every row waits and in one where nearly all are published.
+ * @returns medians in milliseconds, of a claim of 16 subfolders and of the confirmation of one
+ */
+export async function measureClaims(server: Mariadb): Promise<readonly ClaimCost[]> {
+  const costs: ClaimCost[] = [];
+  for (const rows of SIZES) {
+    for (const published of ['none', 'nearly all'] as const) {
+      const home = await homeIn(server.connection(`bench_${costs.length}`), 'state', true);
+      await prepareMysqlState(home);
+      await home.query(fillTable(home.table, rows, published === 'none' ? 0 : rows - ROUNDS * CLAIM_SUBFOLDERS));
+      costs.push({ rows, published, ...(await measure(home)) });
+      await home.dispose();
+    }
+  }
+  return costs;
+}
+
+async function measure(home: Parameters<typeof openMysqlState>[0]): Promise<{ claimMs: number; confirmMs: number }> {
+  const store = await openMysqlState(home);
+  const claims: number[] = [];
+  const confirmations: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const beforeMs = performance.now();
+    const leases = await store.claimSubfolders({ owner: 'bench:1:0', leaseMs: 600_000, limit: CLAIM_SUBFOLDERS });
+    claims.push(performance.now() - beforeMs);
+    if (leases.length < CLAIM_SUBFOLDERS) throw new Error(`only ${leases.length} rows were left in round ${round}`);
+    for (const lease of leases) {
+      const startMs = performance.now();
+      await store.confirmPublished(lease, { objects: 1, bytes: 1 });
+      confirmations.push(performance.now() - startMs);
+    }
+  }
+  await store.close();
+  return { claimMs: median(claims), confirmMs: median(confirmations) };
+}
+
+/** Numbered rows, by a join of digits, which every server has. */
+function fillTable(table: string, rows: number, published: number): string {
+  const digits =
+    '(SELECT 0 d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)';
+  return `INSERT INTO ${table} (dir_key, initial_transfer, cdn_transfer_published)
+    SELECT CONCAT('photos/', LPAD(n, 8, '0'), '/'), n >= ${published}, n < ${published} FROM
+      (SELECT a.d + b.d * 10 + c.d * 100 + e.d * 1000 + f.d * 10000 + g.d * 100000 AS n
+         FROM ${['a', 'b', 'c', 'e', 'f', 'g'].map((name) => `${digits} ${name}`).join(', ')}) numbers
+     WHERE n < ${rows}`;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+if (import.meta.main) {
+  const server = await Mariadb.start();
+  const costs = await measureClaims(server);
+  console.table(
+    costs.map((cost) => {
+      const small = costs.find((other) => other.rows === SIZES[0] && other.published === cost.published) ?? cost;
+      return {
+        rows: cost.rows,
+        published: cost.published,
+        [`ms per claim of ${CLAIM_SUBFOLDERS}`]: cost.claimMs.toFixed(2),
+        'ms per confirmation': cost.confirmMs.toFixed(2),
+        [`claim, ratio to ${SIZES[0]} rows`]: (cost.claimMs / small.claimMs).toFixed(2),
+      };
+    }),
+  );
+  await server.stop();
+}

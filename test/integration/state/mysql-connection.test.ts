@@ -1,0 +1,180 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type MysqlStateOptions,
+  openMysqlState,
+  prepareMysqlState,
+} from '@object-transfer/core/state/open-mysql-state';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { homeIn, type MysqlHome } from '../../services/mariadb-database.ts';
+import { Mariadb } from '../../services/mariadb.ts';
+
+const MINUTE_MS = 60_000;
+
+let directory: string;
+let server: Mariadb;
+let home: MysqlHome;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'mysql-tls-'));
+  createCertificates();
+  server = await Mariadb.start({
+    options: [
+      `--ssl-ca=${join(directory, 'ca.pem')}`,
+      `--ssl-cert=${join(directory, 'server.pem')}`,
+      `--ssl-key=${join(directory, 'server.key')}`,
+    ],
+  });
+  home = await homeIn(server.connection('fleet'), 'state', true);
+  await prepareMysqlState(home);
+  await home.query("CREATE USER reader IDENTIFIED BY 'the secret'; GRANT SELECT ON fleet.* TO reader");
+});
+
+afterAll(async () => {
+  await server.stop();
+  rmSync(directory, { recursive: true });
+});
+
+/** An authority, and a certificate of it for `localhost`. */
+function createCertificates(): void {
+  const openssl = (...args: readonly string[]): void => {
+    execFileSync('openssl', args, { cwd: directory, stdio: 'ignore' });
+  };
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-days', '2', '-subj', '/CN=Test CA');
+  openssl('req', ...key, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=localhost');
+  writeFileSync(join(directory, 'names'), 'subjectAltName=DNS:localhost');
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    'server.csr',
+    '-CA',
+    'ca.pem',
+    '-CAkey',
+    'ca.key',
+    '-CAcreateserial',
+    '-days',
+    '2',
+    '-extfile',
+    'names',
+    '-out',
+    'server.pem',
+  );
+}
+
+function options(
+  connection: Partial<MysqlStateOptions['connection']>,
+  others: Partial<MysqlStateOptions> = {},
+): MysqlStateOptions {
+  return { connection: { ...home.connection, ...connection }, table: home.table, patienceMs: 300, ...others };
+}
+
+async function open(given: MysqlStateOptions): Promise<void> {
+  await (await openMysqlState(given)).close();
+}
+
+async function failureOf(given: MysqlStateOptions): Promise<Error> {
+  const failure: unknown = await open(given).catch((error: unknown) => error);
+  if (!(failure instanceof Error)) throw new Error('it was opened');
+  expect(failure.message).not.toContain('secret');
+  return failure;
+}
+
+describe('a state that cannot be opened', () => {
+  it.each([
+    ['the database is missing', { database: 'elsewhere' }, {}, 'CONFIG_STATE_MISSING', /object-transfer prepare/],
+    ['the table is missing', {}, { table: 'other' }, 'CONFIG_STATE_MISSING', /no table other.*object-transfer prepare/],
+    ['the password is wrong', { user: 'reader', password: 'no secret' }, {}, 'CONFIG_ACCESS_DENIED', /reader/],
+    ['the user is unknown', { user: 'nobody' }, {}, 'CONFIG_ACCESS_DENIED', /nobody/],
+    [
+      'nothing listens',
+      { port: 1 },
+      {},
+      'STATE_UNAVAILABLE',
+      /127\.0\.0\.1:1\/.*ECONNREFUSED.*\d tr(y|ies) in \d\.\d s/,
+    ],
+    ['the host is unknown', { host: 'no-such-host.invalid' }, {}, 'STATE_UNAVAILABLE', /no-such-host\.invalid:\d+/],
+    ['the name of the table is none', {}, { table: 'a b' }, 'CONFIG_INVALID', /a b/],
+  ] as const)('says what is wrong when %s', async (_, connection, others, code, message) => {
+    const failure = await failureOf(options(connection, others));
+    expect(failure).toMatchObject({ code });
+    expect(failure.message).toMatch(message);
+  });
+
+  it('says so when the user may read and not write', async () => {
+    const store = await openMysqlState(options({ user: 'reader', password: 'the secret' }));
+    await expect(store.addSubfolders(['a/'])).rejects.toMatchObject({ code: 'CONFIG_ACCESS_DENIED' });
+    await expect(
+      prepareMysqlState(options({ user: 'reader', password: 'the secret' }, { table: 'other' })),
+    ).rejects.toMatchObject({ code: 'CONFIG_ACCESS_DENIED' });
+    await store.close();
+  });
+});
+
+describe('TLS', () => {
+  it('is used and the certificate verified, by the authority that is given', async () => {
+    const sslCa = readFileSync(join(directory, 'ca.pem'), 'utf8');
+    await home.query("CREATE USER encrypted IDENTIFIED BY 'the secret' REQUIRE SSL; GRANT ALL ON fleet.* TO encrypted");
+    const login = { host: 'localhost', user: 'encrypted', password: 'the secret' };
+    await open(options({ ...login, sslDisabled: false, sslCa }));
+    expect(await failureOf(options(login))).toMatchObject({ code: 'CONFIG_ACCESS_DENIED' });
+  });
+
+  it('refuses a certificate of an unknown authority', async () => {
+    const failure = await failureOf(options({ host: 'localhost', sslDisabled: false }));
+    expect(failure).toMatchObject({ code: 'CONFIG_INVALID' });
+    expect(failure.message).toMatch(/certificate is not accepted.*ssl_ca/);
+  });
+
+  it('refuses the certificate of another host, by name or by address', async () => {
+    const sslCa = readFileSync(join(directory, 'ca.pem'), 'utf8');
+    const failure = await failureOf(options({ host: '127.0.0.1', sslDisabled: false, sslCa }));
+    expect(failure).toMatchObject({ code: 'CONFIG_INVALID' });
+    expect(failure.message).toMatch(/127\.0\.0\.1/);
+  });
+
+  it('is not done without where the server speaks none', async () => {
+    const plain = await Mariadb.start({ options: ['--skip-ssl'] });
+    const failure = await failureOf({
+      connection: { ...plain.connection('mysql'), sslDisabled: false },
+      table: 'state',
+    });
+    expect(failure).toMatchObject({ code: 'CONFIG_INVALID' });
+    expect(failure.message).toMatch(/speaks no TLS.*ssl_disabled/);
+    await plain.stop();
+  });
+});
+
+describe('versions of the server', () => {
+  it.each(['10.5.29-MariaDB', '5.6.51-log'])('are refused where they are too old: %s', async (version) => {
+    const old = await Mariadb.start({ options: [`--version=${version}`] });
+    const failure = await failureOf({ connection: old.connection('mysql'), table: 'state' });
+    expect(failure).toMatchObject({ code: 'CONFIG_STATE_INCOMPATIBLE' });
+    expect(failure.message).toContain(version);
+    await old.stop();
+  });
+});
+
+describe('the clock of the host', () => {
+  it.each([-6, 6])('is refused where it is %d minutes from the database', async (minutes) => {
+    const failure = await failureOf(options({}, { now: () => Date.now() + minutes * MINUTE_MS }));
+    expect(failure).toMatchObject({ code: 'CONFIG_CLOCK_SKEW' });
+    expect(failure.message.match(/\d{4}-\d\d-\d\dT/g)).toHaveLength(2);
+  });
+
+  it.each([-4, 4])('does not move leases where it is %d minutes from the database', async (minutes) => {
+    const store = await openMysqlState(options({}, { now: () => Date.now() + minutes * MINUTE_MS }));
+    await home.query("INSERT IGNORE INTO state (dir_key) VALUES ('clock/')");
+    const [lease] = await store.claimSubfolders({ owner: 'host:1:0000000a', leaseMs: MINUTE_MS, limit: 1 });
+    if (lease === undefined) throw new Error('nothing to claim');
+    expect(Math.abs(lease.expiresAt.getTime() - Date.now() - MINUTE_MS)).toBeLessThan(10_000);
+    const other = await openMysqlState(options({}));
+    expect(await other.claimSubfolders({ owner: 'host:2:0000000b', leaseMs: MINUTE_MS, limit: 1 })).toEqual([]);
+    expect(await store.releaseSubfolder(lease)).toBe(true);
+    await store.close();
+    await other.close();
+  });
+});

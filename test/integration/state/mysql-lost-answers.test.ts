@@ -1,0 +1,170 @@
+import type { StateStore, SubfolderLease } from '@object-transfer/core/ports/state-store';
+import { openMysqlState, prepareMysqlState } from '@object-transfer/core/state/open-mysql-state';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { MysqlHome } from '../../services/mariadb-database.ts';
+import { createMysqlHome } from '../../services/mariadb-home.ts';
+import { MariadbProxy } from '../../services/mariadb-proxy.ts';
+
+const OWNER = 'host:1:0000000a';
+const FIGURES = {
+  s3SizeBytes: 100,
+  gcsSizeBytes: 100,
+  s3ObjectCount: 2,
+  gcsObjectCount: 2,
+  missingCount: 0,
+  mismatchedCount: 0,
+  extraCount: 0,
+};
+
+let home: MysqlHome;
+let proxy: MariadbProxy;
+let store: StateStore;
+
+beforeEach(async () => {
+  home = await createMysqlHome();
+  await prepareMysqlState(home);
+  proxy = await MariadbProxy.start(home.connection.port);
+  store = await openMysqlState({
+    connection: { ...home.connection, host: '127.0.0.1', port: proxy.port },
+    table: home.table,
+  });
+});
+
+afterEach(async () => {
+  await store.close();
+  await proxy.close();
+  await home.dispose();
+});
+
+async function claimOne(): Promise<SubfolderLease> {
+  const [lease] = await store.claimSubfolders({ owner: OWNER, leaseMs: 60_000, limit: 1 });
+  if (lease === undefined) throw new Error('nothing to claim');
+  return lease;
+}
+
+async function startCheck(): Promise<SubfolderLease> {
+  const lease = await store.startSyncCheck('a/', OWNER, 60_000);
+  if (lease === undefined) throw new Error('cannot be checked');
+  return lease;
+}
+
+async function row(): Promise<Record<string, unknown> | undefined> {
+  const [first] = await home.query(`SELECT * FROM ${home.table} WHERE dir_key = 'a/'`);
+  return first;
+}
+
+/** Runs it while the answer to one of its statements is lost. */
+async function losing<T>(statement: RegExp, work: () => Promise<T>): Promise<T> {
+  proxy.loseAnswerTo(statement);
+  const result = await work();
+  expect(proxy.hasLost).toBe(true);
+  return result;
+}
+
+describe('when the server does it and its answer is lost', () => {
+  it('counts what was added', async () => {
+    await store.addSubfolders(['a/']);
+    expect(await losing(/COMMIT/, () => store.addSubfolders(['a/', 'b/', 'c/']))).toBe(2);
+    expect(await store.countSubfolders()).toMatchObject({ total: 3 });
+  });
+
+  it('gives a claim what it took, and no more', async () => {
+    await store.addSubfolders(['a/', 'b/', 'c/', 'd/', 'e/']);
+    const leases = await losing(/COMMIT/, () => store.claimSubfolders({ owner: OWNER, leaseMs: 60_000, limit: 2 }));
+    expect(leases.map((lease) => lease.dirKey).toSorted()).toEqual(['a/', 'b/']);
+    expect(await store.countHeldUnpublished()).toBe(2);
+    for (const lease of leases) expect(await store.confirmPublished(lease, { objects: 1, bytes: 1 })).toBe(true);
+  });
+
+  it('prolongs a lease', async () => {
+    await store.addSubfolders(['a/']);
+    const lease = await claimOne();
+    expect(await losing(/update/, () => store.extendSubfolderLease(lease, 120_000))).toMatchObject({ dirKey: 'a/' });
+  });
+
+  it('confirms', async () => {
+    await store.addSubfolders(['a/']);
+    const lease = await claimOne();
+    expect(await losing(/update/, () => store.confirmPublished(lease, { objects: 3, bytes: 5 }))).toBe(true);
+    expect(await row()).toMatchObject({ cdn_transfer_published: 1, objects_published: 3, lease_owner: null });
+  });
+
+  it('does not confirm what was lost before', async () => {
+    await store.addSubfolders(['a/']);
+    const lease = await claimOne();
+    await home.query(`UPDATE ${home.table} SET lease_owner = 'another'`);
+    expect(await losing(/update/, () => store.confirmPublished(lease, { objects: 3, bytes: 5 }))).toBe(false);
+    expect(await row()).toMatchObject({ cdn_transfer_published: 0, lease_owner: 'another' });
+  });
+
+  it('releases', async () => {
+    await store.addSubfolders(['a/']);
+    const lease = await claimOne();
+    expect(await losing(/update/, () => store.releaseSubfolder(lease))).toBe(true);
+    expect((await claimOne()).dirKey).toBe('a/');
+  });
+
+  it('begins a check once', async () => {
+    await store.addSubfolders(['a/']);
+    const lease = await losing(/update/, startCheck);
+    expect(await row()).toMatchObject({ sync_check_in_progress: 1, lease_owner: lease.leaseOwner });
+    expect(await store.finishSyncCheck(lease, { figures: FIGURES })).toBe(true);
+  });
+
+  it.each([{ figures: FIGURES }, { error: 'listing failed' }])(
+    'stores the result of a check once: %j',
+    async (result) => {
+      await store.addSubfolders(['a/']);
+      const lease = await startCheck();
+      expect(await losing(/update/, () => store.finishSyncCheck(lease, result))).toBe(true);
+      expect(await row()).toMatchObject({ sync_check_in_progress: 0, sync_check_frequency: 1 });
+    },
+  );
+
+  it('breaks a check off', async () => {
+    await store.addSubfolders(['a/']);
+    const lease = await startCheck();
+    expect(await losing(/update/, () => store.releaseSyncCheck(lease))).toBe(true);
+    expect(await row()).toMatchObject({ sync_check_in_progress: 0, lease_owner: null });
+  });
+
+  it('begins and ends a run', async () => {
+    const run = { job: 'run', host: 'host', pid: 1, staleAfterMs: 60_000, isAlive: (): boolean => true };
+    await losing(/COMMIT/, () => store.beginRun({ ...run, runId: 'first' }));
+    await expect(store.beginRun({ ...run, runId: 'second' })).rejects.toMatchObject({ code: 'STATE_RUN_ACTIVE' });
+    await losing(/update/, () => store.heartbeatRun('first'));
+    await losing(/update/, () => store.endRun('first', 'FAILED', 'no network'));
+    await expect(store.endRun('first', 'FAILED', 'again')).rejects.toMatchObject({ code: 'STATE_LEASE_LOST' });
+  });
+
+  it('settles a control, reports a worker, records an error', async () => {
+    expect(await losing(/COMMIT/, () => store.settleControl('name', 'mine'))).toBe('mine');
+    const report = { workerId: 'w', runId: 'r', mode: 'rsync', host: 'host', pid: 1, counters: {} };
+    await losing(/COMMIT/, () => store.reportWorker(report));
+    expect(await store.listWorkers('r')).toHaveLength(1);
+    const error = { dirKey: 'a/', key: 'a/x', code: 'X', message: 'x', attempts: 1 };
+    await losing(/COMMIT/, () => store.recordObjectErrors([error]));
+    expect(await store.listOpenObjectErrors({ limit: 9 })).toMatchObject([error]);
+  });
+});
+
+describe('a server that does not answer', () => {
+  it('is given up in the end, with what was tried', async () => {
+    const impatient = await openMysqlState({
+      connection: { ...home.connection, host: '127.0.0.1', port: proxy.port },
+      table: home.table,
+      patienceMs: 500,
+      statementTimeoutMs: 100,
+      connectTimeoutMs: 100,
+    });
+    proxy.stall();
+    await expect(impatient.addSubfolders(['a/'])).rejects.toMatchObject({
+      code: 'STATE_UNAVAILABLE',
+      retryable: true,
+      op: 'addSubfolders',
+      message: expect.stringMatching(/127\.0\.0\.1:\d+\/.* \(\d+ tries in \d\.\d s\)/),
+    });
+    await impatient.close();
+    await expect(impatient.countSubfolders()).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
+  });
+});
