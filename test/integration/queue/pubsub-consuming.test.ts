@@ -69,7 +69,8 @@ describe.each([
     if (server === undefined) return test.skip(missing);
     const { topic, subscription } = await fixture.clients.createPair();
     await fixture.clients.publish(topic, ...Array.from({ length: 50 }, (_, i) => `message ${i}`));
-    const closing = fixture.open().subscribe(subscription);
+    // Whose leases would last.
+    const closing = fixture.open({ leaseMs: 600_000 }).subscribe(subscription);
     const mine = await pullCount(closing, 2);
     await closing.close();
     const others = await pullCount(fixture.open().subscribe(subscription), 48);

@@ -62,10 +62,11 @@ it('holds no more bytes than it may, and lets a larger message through alone', a
 
 it('hands back on closing what was never handed out, for others to have at once', async () => {
   await publish(50);
-  const closing = fixture.open();
+  const closing = fixture.open({ leaseMs: 600_000 });
   const source = closing.subscribe(subscription);
   const mine = await pullCount(source, 2);
   await source.close();
+  expect(stats()).toMatchObject({ outstanding: 2, waiting: 48 });
   const others = await pullCount(fixture.open().subscribe(subscription), 48);
   const all = [...mine, ...others].map(({ data }) => data);
   expect(new Set(all).size).toBe(50);

@@ -1,3 +1,4 @@
+import { ServiceError } from '../domain/errors.ts';
 import type { PubsubConnection } from './pubsub-connection.ts';
 
 /** Pub/Sub takes 512 KiB of ids per request, and an id has some 200 bytes. */
@@ -5,6 +6,8 @@ const MAX_REQUEST_IDS = 2_000;
 const MAX_REQUEST_BYTES = 400_000;
 /** How long an id waits for others. */
 const MAX_LATENCY_MS = 10;
+
+const LEASE_LOST = 'PERMANENT_FAILURE_INVALID_ACK_ID';
 
 /** `ack`, or the seconds that a lease is to last from now; 0 gives it up. */
 type Settlement = 'ack' | number;
@@ -75,22 +78,23 @@ export class PubsubSettlements {
         else await client.modifyAckDeadline({ subscription, ackIds, ackDeadlineSeconds: settlement }, options);
         return new Set<string>();
       } catch (error) {
-        const lost = lostLeases(error);
-        if (lost === undefined) throw error;
-        return lost;
+        const refused = refusedIds(error);
+        if (refused.size === 0) throw error;
+        if (refused.values().every((why) => why === LEASE_LOST)) return new Set(refused.keys());
+        const reason = `${op} was refused for now: ${[...new Set(refused.values())].join(', ')}`;
+        throw new ServiceError('SERVICE_UNAVAILABLE', reason, { op, source: subscription });
       }
     });
   }
 }
 
 /**
- * A subscription with exactly-once delivery names the ids that it refused; the others of the request were settled.
- * @returns `undefined` where there is more to the error than leases that ran out
+ * A subscription with exactly-once delivery names the ids that it refused; the others of the request were settled, and may be
+ * settled again.
  * @see https://cloud.google.com/pubsub/docs/exactly-once-delivery
  */
-function lostLeases(error: unknown): ReadonlySet<string> | undefined {
-  if (!(error instanceof Error) || !('errorInfoMetadata' in error)) return undefined;
-  const refused = Object.entries((error.errorInfoMetadata ?? {}) as Readonly<Record<string, unknown>>);
-  if (refused.length === 0 || !refused.every(([, why]) => why === 'PERMANENT_FAILURE_INVALID_ACK_ID')) return undefined;
-  return new Set(refused.map(([ackId]) => ackId));
+function refusedIds(error: unknown): ReadonlyMap<string, string> {
+  if (!(error instanceof Error) || !('errorInfoMetadata' in error)) return new Map();
+  const entries = Object.entries((error.errorInfoMetadata ?? {}) as Readonly<Record<string, string>>);
+  return new Map(entries.filter(([, why]) => /^(?:PERMANENT|TRANSIENT)_FAILURE_/.test(why)));
 }
