@@ -47,6 +47,7 @@ export class PubsubSubscription implements MessageSubscription, PubsubSettling {
   readonly #wakeUp = new WakeUp();
   readonly #buffer: PubsubReceivedMessage[] = [];
   readonly #inHand = new Set<PubsubReceivedMessage>();
+  readonly #handingBack: Promise<unknown>[] = [];
   #bufferedBytes = 0;
   #inHandBytes = 0;
   #stream: PubsubStream | undefined;
@@ -88,6 +89,7 @@ export class PubsubSubscription implements MessageSubscription, PubsubSettling {
     this.#wakeUp.notify();
     await this.#stream?.close();
     for (const message of this.#buffer.splice(0)) this.#handBack(message);
+    await Promise.all(this.#handingBack);
     await this.flush();
   }
 
@@ -204,12 +206,13 @@ export class PubsubSubscription implements MessageSubscription, PubsubSettling {
   }
 
   #handBack(message: PubsubReceivedMessage): void {
-    message.nack().catch((error: unknown) => {
+    const nacked = message.nack().catch((error: unknown) => {
       this.#options.logger.warn(
         { messageId: message.id, ...errorFields(error) },
         'a message could not be handed back; it comes back when its lease runs out',
       );
     });
+    this.#handingBack.push(nacked);
   }
 
   /** @returns false where there is nowhere to put it: it is delivered on and on */
