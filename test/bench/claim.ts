@@ -1,5 +1,6 @@
 import { openMysqlState, prepareMysqlState } from '@object-transfer/core/state/open-mysql-state';
 import { homeIn } from '../services/mariadb-database.ts';
+import { numberedRows } from '../services/mariadb-rows.ts';
 import { Mariadb } from '../services/mariadb.ts';
 
 /** What one claim and the confirmation of what it took cost, in a table of some size. */
@@ -24,7 +25,7 @@ export async function measureClaims(server: Mariadb): Promise<readonly ClaimCost
     for (const published of ['none', 'nearly all'] as const) {
       const home = await homeIn(server.connection(`bench_${costs.length}`), 'state', true);
       await prepareMysqlState(home);
-      await home.query(fillTable(home.table, rows, published === 'none' ? 0 : rows - ROUNDS * CLAIM_SUBFOLDERS));
+      await home.query(numberedRows(home.table, rows, published === 'none' ? 0 : rows - ROUNDS * CLAIM_SUBFOLDERS));
       costs.push({ rows, published, ...(await measure(home)) });
       await home.dispose();
     }
@@ -49,17 +50,6 @@ async function measure(home: Parameters<typeof openMysqlState>[0]): Promise<{ cl
   }
   await store.close();
   return { claimMs: median(claims), confirmMs: median(confirmations) };
-}
-
-/** Numbered rows, by a join of digits, which every server has. */
-function fillTable(table: string, rows: number, published: number): string {
-  const digits =
-    '(SELECT 0 d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)';
-  return `INSERT INTO ${table} (dir_key, initial_transfer, cdn_transfer_published)
-    SELECT CONCAT('photos/', LPAD(n, 8, '0'), '/'), n >= ${published}, n < ${published} FROM
-      (SELECT a.d + b.d * 10 + c.d * 100 + e.d * 1000 + f.d * 10000 + g.d * 100000 AS n
-         FROM ${['a', 'b', 'c', 'e', 'f', 'g'].map((name) => `${digits} ${name}`).join(', ')}) numbers
-     WHERE n < ${rows}`;
 }
 
 function median(values: readonly number[]): number {

@@ -1,4 +1,4 @@
 import { createMysqlHarness } from './state-store-mysql-harness.ts';
 import { describeStateStore } from './state-store-suite.ts';
 
-describeStateStore('MySQL', createMysqlHarness);
+describeStateStore('MySQL', () => createMysqlHarness());

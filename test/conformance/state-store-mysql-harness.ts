@@ -4,8 +4,8 @@ import { createMysqlHome } from '../services/mariadb-home.ts';
 import type { StateStoreHarness } from './state-store-harness.ts';
 
 /** Tables of their own, opened any number of times, with a clock that moves when it is told to. */
-export async function createMysqlHarness(): Promise<StateStoreHarness> {
-  const home = await createMysqlHome();
+export async function createMysqlHarness(createHome = createMysqlHome): Promise<StateStoreHarness> {
+  const home = await createHome();
   await prepareMysqlState(home);
   const opened: StateStore[] = [];
   let nowMs = Date.UTC(2026, 0, 1);

@@ -41,14 +41,7 @@ export class Mariadb {
     // Servers that share a directory for temporary tables delete each other's.
     const tmpdirOption = `--tmpdir=${directory}`;
     const user = process.getuid?.() === 0 ? ['--user=root'] : [];
-    await runToEnd('mariadb-install-db', [
-      '--no-defaults',
-      `--datadir=${join(directory, 'data')}`,
-      tmpdirOption,
-      '--auth-root-authentication-method=normal',
-      '--skip-test-db',
-      ...user,
-    ]);
+    await createDataDirectory(directory, [tmpdirOption, ...user]);
     const flush = options.isDurable === true ? 1 : 0;
     const server = new Mariadb(directory, await freePort(), [
       ...user,
@@ -81,8 +74,12 @@ export class Mariadb {
       '--performance-schema=off',
       ...this.#options,
     ];
-    const script = '"$@" & server=$!; cat; kill -9 $server; wait $server';
-    const shell = spawn('sh', ['-c', script, 'sh', 'mariadbd', ...args], { stdio: ['pipe', 'ignore', 'pipe'] });
+    // The end of its input without a word means that this process was killed. What it says then has no reader.
+    const script =
+      '"$@" & server=$!; exec 2>/dev/null; word=$(cat); kill -9 $server; wait $server; [ "$word" ] || rm -rf "$0"';
+    const shell = spawn('sh', ['-c', script, this.#directory, 'mariadbd', ...args], {
+      stdio: ['pipe', 'ignore', 'pipe'],
+    });
     this.#shell = shell;
     let log = '';
     shell.stderr.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-20_000)));
@@ -101,7 +98,7 @@ export class Mariadb {
     this.#shell = undefined;
     if (shell === undefined || shell.exitCode !== null) return;
     const exited = once(shell, 'exit');
-    shell.stdin?.end();
+    shell.stdin?.end('keep');
     await exited;
   }
 
@@ -118,6 +115,21 @@ export class Mariadb {
     } catch {
       return false;
     }
+  }
+}
+
+async function createDataDirectory(directory: string, options: readonly string[]): Promise<void> {
+  try {
+    await runToEnd('mariadb-install-db', [
+      '--no-defaults',
+      `--datadir=${join(directory, 'data')}`,
+      '--auth-root-authentication-method=normal',
+      '--skip-test-db',
+      ...options,
+    ]);
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true });
+    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, type Selectable, sql } from 'kysely';
 import type { ClaimRequest, SubfolderLease } from '../ports/state-store.ts';
 import type { SqlTemplate } from '../config/sql-template.ts';
 import { pullCandidates } from './query-overrides.ts';
@@ -18,13 +18,13 @@ export async function claimSubfolders(
   db: Kysely<StateTables>,
   request: LeaseRequest,
   now: number,
-  { skipsLocked, pullQuery }: ClaimWays,
+  { skipsLocked, pullQuery, claimHint }: ClaimWays,
 ): Promise<readonly SubfolderLease[]> {
   let skipping = skipsLocked && pullQuery === undefined;
   for (let lost = 0; ;) {
     const { found, taken } = await db
       .transaction()
-      .execute((transaction) => take(transaction, request, now, { skipping, lost, pullQuery }));
+      .execute((transaction) => take(transaction, request, now, { skipping, lost, pullQuery, claimHint }));
     if (taken.length > 0) {
       const expiresAt = new Date(now + request.leaseMs);
       return taken.map((dirKey) => ({ dirKey, leaseOwner: request.leaseOwner, expiresAt }));
@@ -38,6 +38,7 @@ export async function claimSubfolders(
 interface ClaimWays {
   /** See `KyselyStateStoreOptions`. */
   readonly skipsLocked: boolean;
+  readonly claimHint: string;
   /** Asks for the rows, in place of the built-in statement. */
   readonly pullQuery?: SqlTemplate | undefined;
 }
@@ -55,18 +56,18 @@ async function take(
   db: Kysely<StateTables>,
   request: LeaseRequest,
   now: number,
-  look: { readonly skipping: boolean; readonly lost: number; readonly pullQuery: SqlTemplate | undefined },
+  look: Omit<ClaimWays, 'skipsLocked'> & { readonly skipping: boolean; readonly lost: number },
 ): Promise<{ readonly found: number; readonly taken: readonly string[] }> {
   const { leaseOwner, limit } = request;
   // Those who lose a race would meet again at the next rows: they spread out.
   const spread = Math.min(limit * 2 ** look.lost, Math.max(limit, MAX_SPREAD));
-  const { pullQuery } = look;
+  const { pullQuery, claimHint } = look;
   const candidates =
     pullQuery === undefined
-      ? await claimableSubfolders(db, now, spread)
+      ? await claimableSubfolders(db, now, spread, claimHint)
           .$if(look.skipping, (query) => query.forUpdate().skipLocked())
           .execute()
-      : await pulledSubfolders(db, pullQuery, now);
+      : await pulledSubfolders(db, pullQuery, now, claimHint);
   const keys = someOf(candidates, limit).map(({ dirKey }) => dirKey);
   if (keys.length === 0) return { found: 0, taken: [] };
   const { numUpdatedRows } = await db
@@ -95,8 +96,8 @@ async function take(
 }
 
 /** What a `pull_query` asks for and nobody holds. */
-async function pulledSubfolders(db: Kysely<StateTables>, pullQuery: SqlTemplate, now: number) {
-  const pulled = await pullCandidates(db, pullQuery, await countHeldUnpublished(db, now));
+async function pulledSubfolders(db: Kysely<StateTables>, pullQuery: SqlTemplate, now: number, claimHint: string) {
+  const pulled = await pullCandidates(db, pullQuery, await countHeldUnpublished(db, now, claimHint));
   if (pulled.length === 0) return [];
   return db
     .selectFrom('subfolders')
@@ -113,9 +114,9 @@ function someOf<T>(items: readonly T[], limit: number): readonly T[] {
 }
 
 /** Those that a claim leaves to their holders. Few: an index has them beside those that can be claimed. */
-export async function countHeldUnpublished(db: Kysely<StateTables>, now: number): Promise<number> {
+export async function countHeldUnpublished(db: Kysely<StateTables>, now: number, claimHint: string): Promise<number> {
   const { held } = await db
-    .selectFrom('subfolders')
+    .selectFrom(subfoldersBy(claimHint))
     .select((eb) => eb.fn.countAll<number | string>().as('held'))
     .where((eb) => eb('initialTransfer', '=', eb.lit(1)))
     .where((eb) => eb('cdnTransferPublished', '=', eb.lit(0)))
@@ -125,10 +126,10 @@ export async function countHeldUnpublished(db: Kysely<StateTables>, now: number)
 }
 
 /** The query that a claim costs: it must be answered from an index alone, at any size of the table. */
-function claimableSubfolders(db: Kysely<StateTables>, now: number, limit: number) {
+function claimableSubfolders(db: Kysely<StateTables>, now: number, limit: number, claimHint: string) {
   return (
     db
-      .selectFrom('subfolders')
+      .selectFrom(subfoldersBy(claimHint))
       .select('dirKey')
       .where((eb) => eb('initialTransfer', '=', eb.lit(1)))
       .where((eb) => eb('cdnTransferPublished', '=', eb.lit(0)))
@@ -137,4 +138,10 @@ function claimableSubfolders(db: Kysely<StateTables>, now: number, limit: number
       .orderBy('leaseExpiresAt')
       .limit(limit)
   );
+}
+
+/** The table, under its own name: an index hint comes after the alias. */
+function subfoldersBy(claimHint: string) {
+  const table = sql.table('subfolders');
+  return sql<Selectable<StateTables['subfolders']>>`${table}`.as<'subfolders'>(sql`${table} ${sql.raw(claimHint)}`);
 }

@@ -40,6 +40,8 @@ export interface KyselyStateStoreOptions {
   readonly attempt: <T>(op: string, work: (isRepeated: boolean) => Promise<T>) => Promise<T>;
   /** Can read past rows that others have locked (`FOR UPDATE SKIP LOCKED`). */
   readonly skipsLocked: boolean;
+  /** What makes the database use the index of what can be claimed, where it has to be told; else empty. */
+  readonly claimHint: string;
   /** The longest key that a row can have. */
   readonly maxDirKeyCharacters: number;
   /** Statements in place of the built-in ones. */
@@ -96,13 +98,14 @@ export class KyselyStateStore implements StateStore {
       if (held.length > 0) return held;
       return claimSubfolders(db, { ...request, leaseOwner }, now, {
         skipsLocked: this.#options.skipsLocked,
+        claimHint: this.#options.claimHint,
         pullQuery: this.#overrides.pullQuery,
       });
     });
   }
 
   countHeldUnpublished(): Promise<number> {
-    return this.#run('countHeldUnpublished', countHeldUnpublished);
+    return this.#run('countHeldUnpublished', (db, now) => countHeldUnpublished(db, now, this.#options.claimHint));
   }
 
   extendSubfolderLease(lease: SubfolderLease, leaseMs: number): Promise<SubfolderLease | undefined> {

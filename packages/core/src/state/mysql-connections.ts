@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
-import { rootCertificates } from 'node:tls';
+import { getCACertificates } from 'node:tls';
 import { createPool, type Pool, type PoolConnection, type ResultSetHeader, type SslOptions } from 'mysql2/promise';
-import { serverErrorNumber } from './mysql-errors.ts';
+import { isReadOnlyServer, serverErrorNumber } from './mysql-errors.ts';
 
 /** Where a MySQL or MariaDB server is, and who this program is there. */
 export interface MysqlConnection {
@@ -11,7 +11,7 @@ export interface MysqlConnection {
   readonly password: string;
   readonly database: string;
   readonly sslDisabled: boolean;
-  /** PEM text of the certificate authority; `undefined`: those that Node trusts. */
+  /** PEM text of the certificate authority; `undefined`: those that the system and Node trust. */
   readonly sslCa?: string | undefined;
 }
 
@@ -121,8 +121,9 @@ export class MysqlSession {
       if (Array.isArray(result)) return { rows: result as Record<string, unknown>[], affectedRows: undefined };
       return { rows: [], affectedRows: (result as ResultSetHeader).affectedRows };
     } catch (error) {
-      // Where the server did not answer, nobody knows what the connection is in the middle of.
-      if (serverErrorNumber(error) === undefined) this.#broken = true;
+      // Where the server did not answer, nobody knows what the connection is in the middle of. One that takes no writes may
+      // have handed its part over: the next connection finds the one that has it now.
+      if (serverErrorNumber(error) === undefined || isReadOnlyServer(error)) this.#broken = true;
       throw error;
     }
   }
@@ -151,7 +152,7 @@ function tlsOptions(connection: MysqlConnection): { readonly ssl?: SslOptions } 
   if (connection.sslDisabled) return {};
   return {
     ssl: {
-      ca: connection.sslCa ?? [...rootCertificates],
+      ca: connection.sslCa ?? [...new Set([...getCACertificates('default'), ...getCACertificates('system')])],
       rejectUnauthorized: true,
       verifyIdentity: true,
       minVersion: 'TLSv1.2',

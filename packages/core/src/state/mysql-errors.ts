@@ -1,18 +1,17 @@
 import { ConfigurationError, StateError } from '../domain/errors.ts';
 
-/** Numbers of errors. @see https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html */
-export const MYSQL_ERROR = {
-  duplicateKey: 1062,
-  lockWaitTimeout: 1205,
-  deadlock: 1213,
-} as const;
+/*
+ * Numbers of errors.
+ * @see https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
+ * @see https://mariadb.com/kb/en/mariadb-error-code-reference/
+ */
 
 /** Others were writing the same: the same again, a moment later, does it. */
 const CONFLICTS: ReadonlySet<number> = new Set([
-  MYSQL_ERROR.duplicateKey,
-  MYSQL_ERROR.lockWaitTimeout,
-  MYSQL_ERROR.deadlock,
   1020, // MariaDB: the record has changed since it was read
+  1062, // duplicate key
+  1205, // waited too long for a lock
+  1213, // deadlock
 ]);
 
 /** The server, or the way to it, will be back: it restarts, fails over or has too many connections. */
@@ -30,7 +29,6 @@ const AWAY: ReadonlySet<number> = new Set([
   1180, // an error while committing
   1184, // the connection was aborted
   1203, // too many connections of this user
-  1205,
   1226, // the user is at a limit of this hour
   1317, // the statement was interrupted
   1927, // MariaDB: the connection was killed
@@ -46,8 +44,8 @@ const ACCESS_DENIED: ReadonlySet<number> = new Set([
   1044, 1045, 1130, 1131, 1132, 1142, 1143, 1227, 1251, 1370, 1396, 1524, 1698, 1820, 1862, 3118, 3159, 4151,
 ]);
 const MISSING: ReadonlySet<number> = new Set([1049, 1146]);
-/** Unknown columns, and a binary log that has no room for READ COMMITTED. */
-const INCOMPATIBLE: ReadonlySet<number> = new Set([1054, 1064, 1273, 1364, 1665]);
+/** Unknown columns and indexes, and a binary log that has no room for READ COMMITTED. */
+const INCOMPATIBLE: ReadonlySet<number> = new Set([1054, 1064, 1176, 1273, 1364, 1665]);
 
 /** What Node says where a certificate or its owner is not trusted begins with these. */
 const TLS_CODES =
@@ -80,6 +78,10 @@ export function isTransientMysqlError(error: unknown): boolean {
   const number = serverErrorNumber(error);
   if (number !== undefined) return CONFLICTS.has(number) || AWAY.has(number) || READ_ONLY.has(number);
   return isConnectionLost(error);
+}
+
+export function isReadOnlyServer(error: unknown): boolean {
+  return READ_ONLY.has(serverErrorNumber(error) ?? 0);
 }
 
 function isConnectionLost(error: unknown): boolean {

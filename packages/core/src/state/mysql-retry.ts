@@ -30,16 +30,17 @@ export class MysqlRetry {
   async run<T>(op: string, work: (isRepeated: boolean) => Promise<T>): Promise<T> {
     const { server, patienceMs, signal } = this.#options;
     const startMs = performance.now();
+    let deadlineMs: number | undefined;
     for (let attempt = 1; ; attempt++) {
-      if (signal.aborted)
-        throw new StateError('STATE_UNAVAILABLE', `the connection to MySQL at ${server} has been closed`, { op });
+      if (signal.aborted) throw closed(op, server);
       try {
         return await work(attempt > 1);
       } catch (error) {
-        const elapsedMs = performance.now() - startMs;
+        const nowMs = performance.now();
         const pauseMs = backoffDelayMs(BACKOFF, attempt);
-        if (!isTransientMysqlError(error) || signal.aborted || elapsedMs + pauseMs > patienceMs) {
-          const effort = `${attempt} ${attempt === 1 ? 'try' : 'tries'} in ${(elapsedMs / 1000).toFixed(1)} s`;
+        deadlineMs ??= nowMs + patienceMs;
+        if (!isTransientMysqlError(error) || signal.aborted || nowMs + pauseMs > deadlineMs) {
+          const effort = `${attempt} ${attempt === 1 ? 'try' : 'tries'} in ${((nowMs - startMs) / 1000).toFixed(1)} s`;
           throw toMysqlStateError(error, { op, server, effort });
         }
         await delay(pauseMs, undefined, { signal }).catch((reason: unknown) => {
@@ -48,4 +49,11 @@ export class MysqlRetry {
       }
     }
   }
+}
+
+function closed(op: string, server: string): StateError {
+  return new StateError('STATE_UNAVAILABLE', `the connection to MySQL at ${server} has been closed`, {
+    op,
+    source: server,
+  });
 }

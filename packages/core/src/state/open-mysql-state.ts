@@ -93,6 +93,8 @@ function createStore(
     now: () => clock.now(),
     attempt: (op, work) => server.retry.run(op, work),
     skipsLocked,
+    // Left to itself, MariaDB may read all that is held in order to find what is free, and the reverse.
+    claimHint: 'force index (to_publish)',
     maxDirKeyCharacters: MAX_DIR_KEY_CHARACTERS,
     overrides,
     close: () => server.close(),

@@ -46,6 +46,7 @@ export async function createSqliteStateStore(
     },
     // A writer is alone from the beginning of its transaction.
     skipsLocked: false,
+    claimHint: '',
     maxDirKeyCharacters: Infinity,
     close: database.share(),
   });

@@ -1,0 +1,129 @@
+import type { StateStore, SubfolderLease } from '@object-transfer/core/ports/state-store';
+import { openMysqlState, prepareMysqlState } from '@object-transfer/core/state/open-mysql-state';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { homeIn, type MysqlHome } from '../../services/mariadb-database.ts';
+import { numberedRows } from '../../services/mariadb-rows.ts';
+import { Mariadb } from '../../services/mariadb.ts';
+
+const OWNER = 'host:1:0000000a';
+const ROWS = 50_000;
+
+let server: Mariadb;
+let home: MysqlHome;
+let store: StateStore;
+
+beforeAll(async () => {
+  server = await Mariadb.start();
+  home = await homeIn(server.connection('fleet'), 'state', true);
+  await prepareMysqlState(home);
+  await home.query(numberedRows('state', ROWS, ROWS / 2));
+  store = await openMysqlState({ ...home, maxConnections: 1 });
+  const keys = Array.from({ length: 2000 }, (_, i) => `photos/00000000/${i}`);
+  await store.recordObjectErrors(
+    keys.map((key) => ({ dirKey: 'photos/00000000/', key, code: 'X', message: 'x', attempts: 1 })),
+  );
+  await store.resolveObjectErrors('photos/00000000/', keys.slice(0, 1000));
+});
+
+afterAll(async () => {
+  await store.close();
+  await server.stop();
+});
+
+async function claim(limit: number): Promise<readonly SubfolderLease[]> {
+  return store.claimSubfolders({ owner: OWNER, leaseMs: 600_000, limit });
+}
+
+async function check(dirKey: string): Promise<SubfolderLease> {
+  const lease = await store.startSyncCheck(dirKey, OWNER, 600_000);
+  if (lease === undefined) throw new Error(`${dirKey} cannot be checked`);
+  return lease;
+}
+
+/** Calls what a fleet calls often. */
+async function useStore(): Promise<void> {
+  const dirKey = 'photos/00000000/';
+  await store.addSubfolders(['a/', 'b/c/']);
+  await store.getSubfolder('a/');
+  await store.listSubfolders(undefined, 10);
+  await store.listSubfolders('photos/', 10);
+  const [first, second] = await claim(2);
+  if (first === undefined || second === undefined) throw new Error('nothing claimed');
+  await store.extendSubfolderLease(first, 600_000);
+  await store.releaseSubfolder(second);
+  await store.confirmPublished(first, { objects: 1, bytes: 1 });
+  await store.countHeldUnpublished();
+  await store.finishSyncCheck(await check(dirKey), { error: 'x' });
+  await store.releaseSyncCheck(await check(dirKey));
+  await store.recordObjectErrors([{ dirKey, key: `${dirKey}x`, code: 'X', message: 'x', attempts: 1 }]);
+  await store.listOpenObjectErrors({ limit: 10 });
+  await store.listOpenObjectErrors({ dirKey, limit: 10 });
+  await store.listOpenObjectErrors({ dirKey, afterKey: `${dirKey}5`, limit: 10 });
+  await store.resolveObjectErrors(dirKey, [`${dirKey}x`]);
+  await store.beginRun({ runId: 'r', job: 'run', host: 'host', pid: 1, staleAfterMs: 1, isAlive: () => true });
+  await store.heartbeatRun('r');
+  await store.endRun('r', 'SUCCEEDED', undefined);
+  await store.reportWorker({ workerId: 'w', runId: 'r', mode: 'rsync', host: 'host', pid: 1, counters: {} });
+  await store.listWorkers('r');
+  await store.settleControl('name', 'value');
+  await store.reclaimLeases(() => true);
+}
+
+/** Every statement that reads, as the server received it. */
+async function statementsOf(work: () => Promise<void>): Promise<readonly string[]> {
+  await home.query("SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = 1");
+  await work();
+  await home.query('SET GLOBAL general_log = 0');
+  const rows = await home.query(
+    "SELECT CONVERT(argument USING utf8mb4) AS statement FROM mysql.general_log WHERE command_type = 'Query'",
+  );
+  return rows.map((row) => String(row['statement'])).filter((sql) => /^(select|update) .*`state/.test(sql));
+}
+
+/** Rows that the server has looked at since it started, in indexes and tables. */
+async function reads(): Promise<number> {
+  const rows = await home.query("SHOW GLOBAL STATUS LIKE 'Handler_read%'");
+  return rows.reduce((sum, row) => sum + Number(row['Value']), 0);
+}
+
+async function readsOf(work: () => Promise<unknown>): Promise<number> {
+  const before = await reads();
+  const between = await reads();
+  await work();
+  // Asking reads, too, and as much each time.
+  return (await reads()) - between - (between - before);
+}
+
+describe('the cost of the statements', () => {
+  it('grows with what they touch and not with the tables: an index answers each, and nothing is sorted', async () => {
+    const statements = await statementsOf(useStore);
+    expect(statements.length).toBeGreaterThanOrEqual(30);
+    const expensive = new Map<string, unknown>();
+    for (const sql of statements) {
+      for (const step of await home.query(`EXPLAIN ${sql}`)) {
+        const isScan = step['type'] === 'ALL' && step['table'] !== null;
+        if (isScan || /filesort|temporary|join buffer/.test(String(step['Extra']))) expensive.set(sql, step);
+      }
+    }
+    expect(Object.fromEntries(expensive)).toEqual({});
+  });
+
+  it('reads, for a claim, the rows that it takes', async () => {
+    const limit = 16;
+    const cost = await readsOf(() => claim(limit));
+    expect(cost).toBeGreaterThanOrEqual(limit);
+    expect(cost).toBeLessThan(limit * 8);
+  });
+
+  it('reads next to nothing where no row can be claimed', async () => {
+    while ((await claim(5000)).length > 0);
+    expect(await readsOf(() => claim(16))).toBeLessThan(20);
+  });
+
+  it('reads, to count what is held, what is held', async () => {
+    await home.query("UPDATE state SET lease_owner = NULL, lease_expires_at = 0 WHERE dir_key > 'photos/00025010/'");
+    const held = await store.countHeldUnpublished();
+    expect(held).toBeGreaterThan(0);
+    expect(await readsOf(() => store.countHeldUnpublished())).toBeLessThan(held + 20);
+  });
+});
