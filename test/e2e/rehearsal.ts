@@ -9,12 +9,14 @@ import {
 import { startGcsServer, type GcsServer } from '@object-transfer/local-cloud/gcs/gcs-server';
 import type { RequestInterceptor } from '@object-transfer/local-cloud/http/listen';
 import type { Bucket } from '@object-transfer/local-cloud/s3/bucket';
-import { startS3Server, type S3Server } from '@object-transfer/local-cloud/s3/s3-server';
+import { startS3Server, type S3Server, type S3ServerOptions } from '@object-transfer/local-cloud/s3/s3-server';
 import type { MigrationReport } from '@object-transfer/run/migration-report';
 import { RunningCommand, type CommandResult } from './command.ts';
 
 export interface RehearsalOptions {
   readonly distribution?: Partial<CloudFrontServerOptions>;
+  /** S3 refuses whoever does not sign with these; the distribution does. */
+  readonly s3Credentials?: S3ServerOptions['credentials'];
   readonly interceptS3?: RequestInterceptor;
   readonly interceptGcs?: RequestInterceptor;
 }
@@ -66,9 +68,14 @@ export class Rehearsal {
     const adopt = <T extends { close(): Promise<void> }>(server: T): T =>
       starting.adopt(server, (running) => running.close());
     const s3 = adopt(
-      await startS3Server({ buckets: { [SOURCE_BUCKET]: {} }, recordsKeys: true, intercept: options.interceptS3 }),
+      await startS3Server({
+        buckets: { [SOURCE_BUCKET]: {} },
+        recordsKeys: true,
+        credentials: options.s3Credentials,
+        intercept: options.interceptS3,
+      }),
     );
-    const origin = { url: s3.url, bucket: SOURCE_BUCKET };
+    const origin = { url: s3.url, bucket: SOURCE_BUCKET, credentials: options.s3Credentials };
     const cdn = adopt(await startCloudFrontServer({ origin, recordsPaths: true, ...options.distribution }));
     const gcs = adopt(await startGcsServer({ buckets: [DESTINATION_BUCKET], intercept: options.interceptGcs }));
     return new Rehearsal(directory, { s3, cdn, gcs }, starting.move());

@@ -60,7 +60,7 @@ async function prepareAll(options: ParsedOptions, context: CommandContext): Prom
 async function prepareState(settings: PrepareSettings, services: Services): Promise<PreparedState | undefined> {
   if (settings.mysqlTable === undefined) return undefined;
   const { prepareMysqlState } = await import('@object-transfer/core/state/open-mysql-state');
-  return await prepareMysqlState({
+  return prepareMysqlState({
     connection: requireMysql(services.credentials, settings.credentialsSecretId),
     table: settings.mysqlTable,
   });
@@ -78,9 +78,8 @@ function demandTopics({ gcpProject, pubsubTopicId }: PrepareSettings): void {
 async function prepareTopics(settings: PrepareSettings, { environment }: CommandContext): Promise<PreparedPubsub> {
   const { gcpProject, pubsubTopicId, pubsubSubscriptionId, errorPubsubTopicId } = settings;
   if (gcpProject === undefined || pubsubTopicId === undefined) throw new TypeError('checked before');
-  const isDefined = (name: string | undefined): name is string => name !== undefined;
   const { preparePubsub } = await import('@object-transfer/core/queue/prepare-pubsub');
-  return await preparePubsub({
+  return preparePubsub({
     projectId: gcpProject,
     emulatorHost: environment.pubsubEmulatorHost,
     topics: [pubsubTopicId, errorPubsubTopicId].filter(isDefined),
@@ -111,4 +110,8 @@ function stateLine({ mysqlTable, state: stateFile }: PrepareSettings, state: Pre
   if (state.created) return `the table ${mysqlTable} and those beside it were created`;
   if (state.applied.length === 0) return `the table ${mysqlTable} is up to date`;
   return `the table ${mysqlTable} was upgraded: ${state.applied.join('; ')}`;
+}
+
+function isDefined(name: string | undefined): name is string {
+  return name !== undefined;
 }

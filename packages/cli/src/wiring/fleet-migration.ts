@@ -36,7 +36,7 @@ export async function migrateByFleet(options: FleetMigrationOptions, signal: Abo
   const backlog = new SettledBacklog(verification.stateStore);
   const run = async <Result>(args: readonly string[], stop: AbortSignal): Promise<Result> =>
     JSON.parse(await toItsEnd(new ModuleProcess({ args: [...args, '--json'], variables }), stop)) as Result;
-  return await runMigration(
+  return runMigration(
     {
       verification: { ...verification, publisher: backlog.counting(verification.publisher) },
       queue: backlog,

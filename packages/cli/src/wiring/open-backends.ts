@@ -60,7 +60,7 @@ export async function openBackends(
 /** As {@link openBackends}, for commands that need no queue. */
 export async function openStateOnly(settings: StateSettings, options: OpenOptions): Promise<StateStore> {
   const file = settings.mysqlTable === undefined ? await openFile(settings, options) : undefined;
-  return await openStateStore(settings, file, options);
+  return openStateStore(settings, file, options);
 }
 
 function openFile(settings: StateSettings, options: OpenOptions): Promise<EmbeddedState> {

@@ -1,0 +1,38 @@
+import { PubSub } from '@google-cloud/pubsub';
+import { type Fleet, PROJECT } from './fleet.ts';
+
+/** Publishes as another program would: text, without attributes. */
+export async function publishTo(fleet: Fleet, topic: string, texts: readonly string[]): Promise<void> {
+  await using client = await connect(fleet);
+  const publisher = client.pubsub.topic(topic);
+  await Promise.all(texts.map((text) => publisher.publishMessage({ data: Buffer.from(text) })));
+}
+
+export interface PulledMessage {
+  readonly data: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** Waits for so many messages, and acks them. */
+export async function pullFrom(fleet: Fleet, subscription: string, count: number): Promise<readonly PulledMessage[]> {
+  await using client = await connect(fleet);
+  const pulled: PulledMessage[] = [];
+  const opened = client.pubsub.subscription(subscription);
+  await new Promise<void>((resolve, reject) => {
+    opened.on('error', reject);
+    opened.on('message', (message) => {
+      message.ack();
+      pulled.push({ data: message.data.toString(), attributes: message.attributes });
+      if (pulled.length === count) resolve();
+    });
+  });
+  await opened.close();
+  return pulled;
+}
+
+async function connect(fleet: Fleet) {
+  // Without a universe domain the client looks for the metadata server of Google Cloud.
+  const clientOptions = { universeDomain: 'googleapis.com' };
+  const pubsub = new PubSub({ projectId: PROJECT, apiEndpoint: fleet.pubsub.host, clientOptions });
+  return { pubsub, [Symbol.asyncDispose]: () => pubsub.close() };
+}
