@@ -9,6 +9,7 @@ import {
   DESTINATION_ROOT,
   ENTITIES,
   ERROR_TOPIC,
+  prepareFleet,
   putReferenceConfiguration,
   ROOT,
   SUBSCRIPTION,
@@ -48,12 +49,6 @@ function putUnderRoot(names: readonly string[]): Map<string, Buffer> {
 /** What is expected in the destination bucket. */
 function mirrored(contents: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
   return new Map([...contents].map(([name, bytes]) => [`${DESTINATION_ROOT}/${name}`, bytes]));
-}
-
-async function prepare(): Promise<void> {
-  const { publisher, worker } = ENTITIES;
-  const keys = [...configuredBy(publisher), ...configuredBy(worker).slice(2)];
-  expectExitCode(await fleet.command('prepare', ...keys, '--topics'), 0);
 }
 
 async function publish(): Promise<Readonly<Record<string, unknown>>> {
@@ -105,7 +100,7 @@ describe("a fleet with the reference tool's entities, secrets and table", () => 
       ['2018', '2019', 'with space & +%'].map((name) => `${' '.repeat(27)}PRE ${name}/\n`).join(''),
     );
 
-    await prepare();
+    await prepareFleet(fleet);
     const dump = await fleet.command('dumpToMySQL', ...configuredBy(ENTITIES.dump), '--dump_file', 'dump.txt');
     expectExitCode(dump, 0);
     expect(dump.stdout).toContain('4 subfolders, the root included: 4 new');
@@ -137,7 +132,7 @@ describe("a fleet with the reference tool's entities, secrets and table", () => 
     putUnderRoot(['done/a', 'interrupted/a']);
     const contents = putUnderRoot(['Todo/a', 'Todo/b', 'todo/c']);
 
-    await prepare();
+    await prepareFleet(fleet);
     await writeFile(fleet.rehearsal.path('delta.txt'), 'Todo/\ntodo/\ndone/\n');
     const dump = await fleet.command('dump', ...configuredBy(ENTITIES.dump), '--dump_file', 'delta.txt');
     expect(dump.stdout).toContain('4 subfolders, the root included: 2 new');
@@ -155,7 +150,7 @@ describe("a fleet with the reference tool's entities, secrets and table", () => 
   it("takes the reference tool's messages, and hands a poison message and a failed key on with the reason", async () => {
     await startFleet();
     await fleet.home.query(referenceTable(fleet.table));
-    await prepare();
+    await prepareFleet(fleet);
     const contents = putUnderRoot(['a/1', 'a/2']);
     await publishTo(fleet, TOPIC, [
       JSON.stringify([`${ROOT}/a/1`]),

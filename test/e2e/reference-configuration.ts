@@ -1,5 +1,6 @@
 import { DESTINATION_BUCKET, SOURCE_BUCKET } from './rehearsal.ts';
-import { type Fleet, PROJECT } from './fleet.ts';
+import { expectExitCode, type CommandResult } from './command.ts';
+import { configuredBy, type Fleet, PROJECT } from './fleet.ts';
 
 export const ENTITIES = { dump: 'Dump', publisher: 'PublisherObjects', worker: 'WorkerCdnTransfer' };
 export const TOPIC = 'objects-topic';
@@ -11,15 +12,16 @@ export const DESTINATION_ROOT = 'mirror/photos';
 
 const DUMP_SECRET = 'object-transfer-dump';
 const SECRET = 'object-transfer-credentials';
+const SIGNING_SECRET = 'url-signing-key';
 
 /**
  * The entities and secrets that the reference tool documents for its dump, its publisher of objects and its worker of CDN
  * transfers, every field of them, with the placeholders filled in.
- * @param signing the key for signed URLs
+ * @param signing the key for signed URLs; without it, URLs are not signed
  */
 export function putReferenceConfiguration(
   fleet: Fleet,
-  signing: { readonly keyPairId: string; readonly privateKey: string },
+  signing?: { readonly keyPairId: string; readonly privateKey: string },
 ): void {
   const { table } = fleet;
   fleet.putEntity(ENTITIES.dump, {
@@ -62,8 +64,8 @@ export function putReferenceConfiguration(
     storage_class: 'STANDARD',
     cloudfront_url_host_pre: `${fleet.rehearsal.cdn.url}/`,
     replace_key_parts: null,
-    url_signer_private_key_secret_id: 'url-signing-key',
-    url_signer_key_pair_id: signing.keyPairId,
+    url_signer_private_key_secret_id: signing === undefined ? null : SIGNING_SECRET,
+    url_signer_key_pair_id: signing?.keyPairId ?? null,
     signed_url_expire_seconds: 604_800,
     last_modified_before: 'latest',
     last_modified_after: 'initial',
@@ -72,12 +74,20 @@ export function putReferenceConfiguration(
     error_pubsub_topic_id: ERROR_TOPIC,
     credentials_secret_id: SECRET,
   });
-  fleet.putSecret('url-signing-key', signing.privateKey);
+  if (signing !== undefined) fleet.putSecret(SIGNING_SECRET, signing.privateKey);
   fleet.putSecret(DUMP_SECRET, JSON.stringify({ mysql_config: fleet.mysqlConfig }));
   fleet.putSecret(
     SECRET,
     pythonDict({ aws_key_id: 'local', aws_key_secret: 'local', mysql_config: fleet.mysqlConfig }),
   );
+}
+
+/** Tables, topics and subscriptions of both entities. */
+export async function prepareFleet(fleet: Fleet): Promise<CommandResult> {
+  const keys = [...configuredBy(ENTITIES.publisher), ...configuredBy(ENTITIES.worker).slice(2)];
+  const prepared = await fleet.command('prepare', ...keys, '--topics');
+  expectExitCode(prepared, 0);
+  return prepared;
 }
 
 /** As Python prints a dict, which is how secrets of the reference tool were made. */
