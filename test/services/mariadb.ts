@@ -79,6 +79,8 @@ export class Mariadb {
       '"$@" & server=$!; exec 2>/dev/null; word=$(cat); kill -9 $server; wait $server; [ "$word" ] || rm -rf "$0"';
     const shell = spawn('sh', ['-c', script, this.#directory, 'mariadbd', ...args], {
       stdio: ['pipe', 'ignore', 'pipe'],
+      // Signals to this process and all that it started would end the shell before it can end the server.
+      detached: true,
     });
     this.#shell = shell;
     let log = '';
@@ -96,7 +98,7 @@ export class Mariadb {
   async kill(): Promise<void> {
     const shell = this.#shell;
     this.#shell = undefined;
-    if (shell === undefined || shell.exitCode !== null) return;
+    if (shell === undefined || shell.exitCode !== null || shell.signalCode !== null) return;
     const exited = once(shell, 'exit');
     shell.stdin?.end('keep');
     await exited;
