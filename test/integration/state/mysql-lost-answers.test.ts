@@ -128,6 +128,14 @@ describe('when the server does it and its answer is lost', () => {
     expect(await row()).toMatchObject({ sync_check_in_progress: 0, lease_owner: null });
   });
 
+  it('counts the leases that it reclaims', async () => {
+    await store.addSubfolders(['a/', 'b/', 'c/']);
+    await store.claimSubfolders({ owner: 'dead:1', leaseMs: 60_000, limit: 2 });
+    await claimOne();
+    expect(await losing(/update/, () => store.reclaimLeases((owner) => owner.startsWith('dead')))).toBe(2);
+    expect(await store.countHeldUnpublished()).toBe(1);
+  });
+
   it('begins and ends a run', async () => {
     const run = { job: 'run', host: 'host', pid: 1, staleAfterMs: 60_000, isAlive: (): boolean => true };
     await losing(/COMMIT/, () => store.beginRun({ ...run, runId: 'first' }));

@@ -198,7 +198,8 @@ export class KyselyStateStore implements StateStore {
   }
 
   reclaimLeases(isDead: (leaseOwner: string) => boolean): Promise<number> {
-    return this.#run('reclaimLeases', (db) => reclaimSubfolderLeases(db, isDead));
+    const reclaimed = new Map<string, number>();
+    return this.#run('reclaimLeases', (db) => reclaimSubfolderLeases(db, isDead, reclaimed));
   }
 
   close(): Promise<void> {
