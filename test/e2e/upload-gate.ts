@@ -41,6 +41,7 @@ export class UploadGate {
       this.#wake();
     });
     this.#seen += 1;
+    this.#wake();
     return this.#seen > this.#letThrough && (await this.#hold(request));
   };
 
@@ -57,6 +58,11 @@ export class UploadGate {
   /** Resolves when so many small uploads have been answered since the gate was made. */
   answered(uploads: number): Promise<void> {
     return this.#until(() => this.#answered >= uploads);
+  }
+
+  /** Resolves when so many small uploads have begun since the gate was made. */
+  seen(uploads: number): Promise<void> {
+    return this.#until(() => this.#seen >= uploads);
   }
 
   /** Resolves when an object whose parts are all there is about to be composed, and held at that. */

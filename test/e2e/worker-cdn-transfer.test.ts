@@ -71,4 +71,17 @@ describe('worker cdnTransfer', () => {
     expect(await rehearsal.destination()).toEqual(contents);
     expectUploadedOnce();
   });
+
+  it('takes nothing where the CDN has nothing at the place of an object that S3 lists', async () => {
+    await startPublished(new UploadGate(0));
+    const result = await rehearsal.command(
+      ...workerCommand(),
+      '--cloudfront-url-host-pre',
+      `${rehearsal.cdn.url}/nowhere/`,
+    );
+    expectExitCode(result, 2);
+    expect(result.stderr).toContain('check --cdn (cloudfront_url_host_pre) and replace_key_parts');
+    const { stdout } = await rehearsal.command(...workerCommand(), '--dry-run');
+    expect(stdout).toContain('would transfer the objects of 40 waiting messages');
+  });
 });

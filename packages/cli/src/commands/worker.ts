@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander';
 import { WORKER_CDN_TRANSFER } from '@object-transfer/core/config/modules';
 import { StoppedError } from '@object-transfer/core/domain/errors';
 import type { Logger } from '@object-transfer/core/runtime/logger';
-import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
+import { createProcessIdentity, isLeaseOwnerGone } from '@object-transfer/core/runtime/process-identity';
 import { addFieldOptions, type ParsedOptions } from '../options/field-options.ts';
 import { formatBytes, formatCount } from '../output/format-quantity.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -46,7 +46,7 @@ async function runAssigned(context: CommandContext): Promise<void> {
     const { settings, logger } = await loadAssignedSettings(WORKER_CDN_TRANSFER, assignment, context);
     const stopEither = AbortSignal.any([context.stop, stop]);
     const { runId } = assignment;
-    tellCounters(await transfer({ settings, logger, runId }, { ...context, stop: stopEither }));
+    tellCounters(await transfer({ settings, logger, runId, isAssigned: true }, { ...context, stop: stopEither }));
   } catch (error) {
     // The run has ended before this process was ready: there is nothing to go on with, and nobody to tell.
     if (!(error instanceof StoppedError)) throw error;
@@ -57,7 +57,7 @@ async function runWorkers(options: ParsedOptions, context: CommandContext): Prom
   const { settings, logger, given, deployment } = await loadCommandSettings(WORKER_CDN_TRANSFER, options, context);
   const runId = typeof options['runId'] === 'string' ? options['runId'] : undefined;
   const json = options['json'] === true;
-  const work = { settings, logger, runId };
+  const work = { settings, logger, runId, isAssigned: false };
   if (options['dryRun'] === true) {
     context.stdout.write(await withWorker(work, context, true, (_, backends) => describe(settings, backends, json)));
     return;
@@ -72,11 +72,13 @@ interface Work {
   readonly settings: WorkerSettings;
   readonly logger: Logger;
   readonly runId: string | undefined;
+  /** Another process has started this one, and has looked whether it can work. */
+  readonly isAssigned: boolean;
 }
 
-/** Opens all that a worker needs, and closes it again. */
+/** Opens all that a worker needs, looks whether it can work, and closes it again. */
 async function withWorker<T>(
-  { settings, logger, runId }: Work,
+  { settings, logger, runId, isAssigned }: Work,
   context: CommandContext,
   dryRun: boolean,
   use: (worker: TransferWorker, backends: Backends) => Promise<T> | T,
@@ -98,14 +100,15 @@ async function withWorker<T>(
     logger,
   });
   cleanup.defer(() => worker.close());
+  if (!isAssigned) await worker.checkCdn(context.stop);
   return await use(worker, backends);
 }
 
 /** @returns what was done until told to stop */
 function transfer(work: Work, context: CommandContext): Promise<Readonly<Record<string, number>>> {
   return withWorker(work, context, false, async (worker) => {
-    if (work.runId === undefined)
-      work.logger.info({ subscription: workerQueues(work.settings).subscription }, 'taking messages');
+    const { subscription } = workerQueues(work.settings);
+    if (!work.isAssigned) work.logger.info({ subscription }, 'taking messages');
     await worker.run(context.stop);
     return worker.counters.toRecord();
   });
@@ -117,20 +120,24 @@ async function transferByProcesses(
   context: CommandContext,
 ): Promise<Readonly<Record<string, number>>> {
   // What is wrong is said once, and not by each process.
-  await withWorker(work, context, true, () => undefined);
-  const { logger, settings } = work;
-  const group = startWorkerProcesses({
-    count: settings.processes,
-    assignment,
-    variables: context.environment.variables,
-    logger,
+  return withWorker(work, context, false, async (_, { queueControl }) => {
+    const { logger, settings } = work;
+    const group = startWorkerProcesses({
+      count: settings.processes,
+      assignment,
+      variables: context.environment.variables,
+      logger,
+      onCrash: async () => {
+        await queueControl?.reclaimLeases(isLeaseOwnerGone);
+      },
+    });
+    logger.info({ processes: settings.processes }, 'worker processes started');
+    const stop = () => void group.stop();
+    if (context.stop.aborted) stop();
+    else context.stop.addEventListener('abort', stop, { once: true });
+    await group.ended;
+    return group.counters;
   });
-  logger.info({ processes: settings.processes }, 'worker processes started');
-  const stop = () => void group.stop();
-  if (context.stop.aborted) stop();
-  else context.stop.addEventListener('abort', stop, { once: true });
-  await group.ended;
-  return group.counters;
 }
 
 /** What `--dry-run` says. */

@@ -1,5 +1,7 @@
 import type { ModuleSettings } from '@object-transfer/core/config/load-settings';
 import type { WORKER_CDN_TRANSFER } from '@object-transfer/core/config/modules';
+import { errorFields } from '@object-transfer/core/domain/classify-error';
+import { SourceError } from '@object-transfer/core/domain/errors';
 import type { ObjectDestination } from '@object-transfer/core/ports/object-destination';
 import { AdaptiveLimit } from '@object-transfer/core/runtime/adaptive-limit';
 import { ByteBudget } from '@object-transfer/core/runtime/byte-budget';
@@ -12,6 +14,7 @@ import { partsPrefix } from '@object-transfer/worker/cdn-transfer/sweep-parts';
 import type { StorageClassMap, TransferContext } from '@object-transfer/worker/cdn-transfer/transfer-context';
 import { TransferCounters } from '@object-transfer/worker/cdn-transfer/transfer-counters';
 import { openCdnReader } from './cdn-reader.ts';
+import { checkCdn } from './check-cdn.ts';
 import type { Environment } from './environment.ts';
 import type { Backends } from './open-backends.ts';
 import type { Services } from './services.ts';
@@ -48,6 +51,8 @@ export async function checkDestination(
 
 export interface TransferWorker {
   readonly counters: TransferCounters;
+  /** Finds out before the first message whether the CDN serves what S3 lists. @throws as `checkCdn` */
+  checkCdn(signal: AbortSignal): Promise<void>;
   /** Takes messages until `stop` aborts; resolves when nothing is in its hands. */
   run(stop: AbortSignal): Promise<void>;
   close(): Promise<void>;
@@ -90,6 +95,17 @@ export async function openTransferWorker(options: {
   };
   return {
     counters,
+    checkCdn: async (signal) => {
+      const { logger } = options;
+      const { s3RootPrefix } = settings;
+      try {
+        await checkCdn({ cdn, lister: source.lister, s3RootPrefix, filter: () => true, logger }, signal);
+      } catch (error) {
+        // Transfers need no listing: a worker may be allowed to do without.
+        if (!(error instanceof SourceError) || error.code !== 'SOURCE_FORBIDDEN') throw error;
+        logger.warn(errorFields(error), 'the bucket may not be listed, so that the CDN was not tried out');
+      }
+    },
     run: (stop) =>
       runCdnTransfer({
         transfer,
