@@ -148,3 +148,16 @@ it('forgets what was handed out when its lease has run out, and hands out anew',
   expect(await lost.ack()).toBe(false);
   expect(await held.ack()).toBe(true);
 });
+
+it('does not hand out what waited here for longer than its lease', async () => {
+  const { topic, subscription } = await fixture.clients.createPair();
+  await fixture.clients.publish(topic, 'x', 'y');
+  let stoodStillMs = 0;
+  const source = fixture.open({ now: () => nowMs + stoodStillMs }).subscribe(subscription);
+  await pullOne(source);
+  stoodStillMs = 10_000;
+  expect(await pull(source, { waitMs: 50 })).toEqual([]);
+  elapse(10_000);
+  stoodStillMs = 0;
+  expect((await pullCount(source, 2)).map(({ data }) => data).toSorted()).toEqual(['x', 'y']);
+});

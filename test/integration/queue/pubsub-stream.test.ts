@@ -95,3 +95,18 @@ it('leaves a stream alone that never answers, as that of an emulator', async () 
   expect((await pull(source))[0]?.data).toBe('last');
   expect(streams).toBe(1);
 });
+
+it('hands back on closing also what was still on its way', async () => {
+  const returned: string[] = [];
+  await start({
+    onStream: (stream) => ['first', 'buffered'].forEach((id) => stream.write(received(id))),
+    onEnd: (stream) => stream.write(received('late')),
+    onModify: (ackIds, seconds) => {
+      if (seconds === 0) returned.push(...ackIds);
+    },
+  });
+  const source = fixture.open().subscribe('scripted');
+  await pull(source, { maxMessages: 1 });
+  await source.close();
+  expect(returned.toSorted()).toEqual(['buffered', 'late']);
+});

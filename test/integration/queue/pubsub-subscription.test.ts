@@ -52,12 +52,16 @@ it('holds no more bytes than it may, and lets a larger message through alone', a
   const queue = fixture.open({ maxBytesInFlight: 1_000 });
   await queue.publish(topic, [{ data: 'x'.repeat(5_000) }, { data: 'y'.repeat(600) }, { data: 'z'.repeat(600) }]);
   const source = queue.subscribe(subscription);
+  let next = pull(source);
   for (let left = 3; left > 0; left--) {
-    const messages = await pull(source);
+    const messages = await next;
     expect(messages).toHaveLength(1);
     expect(await pull(source, { waitMs: 20 })).toEqual([]);
+    // It waits for room, which the ack makes.
+    next = pull(source, left === 1 ? { waitMs: 20 } : {});
     await messages[0]?.ack();
   }
+  expect(await next).toEqual([]);
 });
 
 it('hands back on closing what was never handed out, for others to have at once', async () => {
@@ -85,6 +89,8 @@ it('prolongs the leases of messages that wait to be pulled', async () => {
   const second = await pullCount(source, 2);
   expect(second.map(({ data }) => data).toSorted()).toEqual(['message 0', 'message 1']);
   expect(await Promise.all(second.map((message) => message.ack()))).toEqual([true, true]);
+  // Only that of the message that was handed out, which nobody prolonged.
+  expect(stats()?.expired).toBe(1);
 });
 
 it('goes on when the stream breaks off, or the connection does', async () => {
@@ -112,6 +118,7 @@ it('fails when it has had no stream for long, with the host, and goes on when th
   });
   server.faults.clear();
   await expect.poll(() => pull(source).catch(() => []), { timeout: 20_000 }).toHaveLength(1);
+  expect(await pull(source, { waitMs: 400 })).toEqual([]);
 });
 
 it('tells a subscription that is not there, and finds it when it is', async () => {

@@ -10,6 +10,10 @@ export interface SubscriberScript {
   readonly onStream: (stream: StreamCall) => void;
   /** Called for each request on a stream but its first. */
   readonly onPing?: (stream: StreamCall) => void;
+  /** Called when the client has said that it wants no more. */
+  readonly onEnd?: (stream: StreamCall) => void;
+  /** Called for each request that changes leases: 0 gives them up. */
+  readonly onModify?: (ackIds: readonly string[], seconds: number) => void;
   /** @returns the ids whose lease was lost, with what Pub/Sub says about them */
   readonly onAcknowledge?: (ackIds: readonly string[]) => Readonly<Record<string, string>>;
 }
@@ -23,19 +27,30 @@ export function startScriptedSubscriber(script: SubscriberScript): Promise<Runni
     if (lost.length === 0) answer(null, {});
     else answer({ code: status.FAILED_PRECONDITION, details: 'Some leases are lost.', metadata: errorInfo(lost) });
   };
+  const modify: handleUnaryCall<{ readonly ackIds: readonly string[]; readonly ackDeadlineSeconds: number }, object> = (
+    { request },
+    answer,
+  ) => {
+    script.onModify?.(request.ackIds, request.ackDeadlineSeconds);
+    answer(null, {});
+  };
   return startGrpcServer([
     {
       definition: subscriber,
       implementation: {
         ...Object.fromEntries(Object.keys(subscriber).map((name) => [name, succeed])),
         Acknowledge: acknowledge,
+        ModifyAckDeadline: modify,
         StreamingPull: (call: StreamCall) => {
           let opened = false;
           call.on('data', () => {
             if (opened) script.onPing?.(call);
             opened = true;
           });
-          call.on('end', () => call.end());
+          call.on('end', () => {
+            script.onEnd?.(call);
+            call.end();
+          });
           call.on('error', () => {});
           script.onStream(call);
         },
