@@ -26,7 +26,6 @@ const SIGNATURE_CODES: ReadonlySet<string> = new Set([
   'MalformedSignature',
   'InvalidSignature',
   'SignatureDoesNotMatch',
-  'RequestTimeTooSkewed',
   'RequestExpired',
   'InvalidAccessKeyId',
   'ExpiredToken',
@@ -56,6 +55,14 @@ export function sourceStatusError(
   };
   if (said.code === 'NoSuchBucket') {
     return new ConfigurationError('CONFIG_BUCKET_MISSING', `there is no such bucket: ${request.source}`, context);
+  }
+  if (said.code === 'RequestTimeTooSkewed') {
+    const there = headerText(headers, 'date') ?? 'another one';
+    return new ConfigurationError(
+      'CONFIG_CLOCK_SKEW',
+      `${request.op} ${request.source}: S3 refuses what is signed by a wrong clock: this machine has ${new Date().toUTCString()}, S3 ${there}`,
+      context,
+    );
   }
   const code = sourceErrorCode(request, status, headers, said);
   return new SourceError(
