@@ -1,7 +1,8 @@
 import { openMysqlState, prepareMysqlState } from '@object-transfer/core/state/open-mysql-state';
 import { homeIn } from '../services/mariadb-database.ts';
 import { numberedRows } from '../services/mariadb-rows.ts';
-import { Mariadb } from '../services/mariadb.ts';
+import type { Mariadb } from '@object-transfer/local-cloud/mariadb/mariadb';
+import { connectionTo, startMariadb } from '../services/mariadb.ts';
 
 /** What one claim and the confirmation of what it took cost, in a table of some size. */
 export interface ClaimCost {
@@ -23,7 +24,7 @@ export async function measureClaims(server: Mariadb): Promise<readonly ClaimCost
   const costs: ClaimCost[] = [];
   for (const rows of SIZES) {
     for (const published of ['none', 'nearly all'] as const) {
-      const home = await homeIn(server.connection(`bench_${costs.length}`), 'state', true);
+      const home = await homeIn(connectionTo(server, `bench_${costs.length}`), 'state', true);
       await prepareMysqlState(home);
       await home.query(numberedRows(home.table, rows, published === 'none' ? 0 : rows - ROUNDS * CLAIM_SUBFOLDERS));
       costs.push({ rows, published, ...(await measure(home)) });
@@ -57,7 +58,7 @@ function median(values: readonly number[]): number {
 }
 
 if (import.meta.main) {
-  const server = await Mariadb.start();
+  const server = await startMariadb();
   const costs = await measureClaims(server);
   console.table(
     costs.map((cost) => {
@@ -71,5 +72,5 @@ if (import.meta.main) {
       };
     }),
   );
-  await server.stop();
+  await server.close();
 }

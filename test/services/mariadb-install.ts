@@ -32,7 +32,7 @@ async function isInstalled(): Promise<boolean> {
 }
 
 /** @throws Error with the end of what the program wrote, where it failed */
-export async function runToEnd(program: string, args: readonly string[]): Promise<void> {
+async function runToEnd(program: string, args: readonly string[]): Promise<void> {
   await promisify(execFile)(program, [...args], {
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
     maxBuffer: 64 * 1024 * 1024,

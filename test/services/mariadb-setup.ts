@@ -4,7 +4,8 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { Mariadb } from './mariadb.ts';
+import type { Mariadb } from '@object-transfer/local-cloud/mariadb/mariadb';
+import { startMariadb } from './mariadb.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -23,9 +24,9 @@ export async function setup(project: TestProject): Promise<void> {
   const path = join(directory, 'socket');
   server = createServer((socket) => {
     socket.on('error', () => socket.destroy());
-    starting ??= Mariadb.start();
+    starting ??= startMariadb();
     starting.then(
-      (mariadb) => socket.end(JSON.stringify({ port: mariadb.port })),
+      (mariadb) => socket.end(JSON.stringify({ port: mariadb.address.port })),
       (error: unknown) => socket.end(JSON.stringify({ error: String(error) })),
     );
   }).listen(path);
@@ -38,5 +39,5 @@ export async function teardown(): Promise<void> {
   server?.close();
   if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
   // One that did not start has told those who asked.
-  await (await starting?.catch(() => undefined))?.stop();
+  await (await starting?.catch(() => undefined))?.close();
 }

@@ -105,7 +105,8 @@ it('hands back on closing also what was still on its way', async () => {
       if (seconds === 0) returned.push(...ackIds);
     },
   });
-  const source = fixture.open().subscribe('scripted');
+  // As full as it may be.
+  const source = fixture.open({ maxMessagesInFlight: 2 }).subscribe('scripted');
   await pull(source, { maxMessages: 1 });
   await source.close();
   expect(returned.toSorted()).toEqual(['buffered', 'late']);

@@ -14,7 +14,7 @@ import { createConnection } from 'mysql2/promise';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { homeIn, type MysqlHome } from '../../services/mariadb-database.ts';
 import { createMysqlHome } from '../../services/mariadb-home.ts';
-import { Mariadb } from '../../services/mariadb.ts';
+import { connectionTo, startMariadb } from '../../services/mariadb.ts';
 
 const DIRS = Array.from({ length: 400 }, (_, i) => `dir-${String(i).padStart(3, '0')}/`);
 
@@ -69,8 +69,8 @@ it('gives each subfolder to one of several processes', async () => {
 });
 
 it('loses nothing and does nothing twice while the server is killed and started again', async () => {
-  const server = await Mariadb.start({ isDurable: true });
-  const home = await homeIn(server.connection('busy'), 'state', true);
+  const server = await startMariadb({ isDurable: true });
+  const home = await homeIn(connectionTo(server, 'busy'), 'state', true);
   const options = { connection: home.connection, table: home.table };
   const store = await fill(options);
   const publishing = Promise.all([1, 2, 3].map(() => publish(options)));
@@ -83,7 +83,7 @@ it('loses nothing and does nothing twice while the server is killed and started 
   expectEachOnce();
   expect(await store.countSubfolders()).toMatchObject({ waiting: 0, published: DIRS.length, objectsPublished: 400 });
   await store.close();
-  await server.stop();
+  await server.close();
 });
 
 describe('others who write to the same rows', () => {

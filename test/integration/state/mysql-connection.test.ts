@@ -9,7 +9,8 @@ import {
 } from '@object-transfer/core/state/open-mysql-state';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { homeIn, type MysqlHome } from '../../services/mariadb-database.ts';
-import { Mariadb } from '../../services/mariadb.ts';
+import type { Mariadb } from '@object-transfer/local-cloud/mariadb/mariadb';
+import { connectionTo, startMariadb } from '../../services/mariadb.ts';
 
 const MINUTE_MS = 60_000;
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
@@ -21,7 +22,7 @@ let home: MysqlHome;
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'mysql-tls-'));
   if (hasOpenssl) createCertificates();
-  server = await Mariadb.start({
+  server = await startMariadb({
     options: hasOpenssl
       ? [
           `--ssl-ca=${join(directory, 'ca.pem')}`,
@@ -30,13 +31,13 @@ beforeAll(async () => {
         ]
       : [],
   });
-  home = await homeIn(server.connection('fleet'), 'state', true);
+  home = await homeIn(connectionTo(server, 'fleet'), 'state', true);
   await prepareMysqlState(home);
   await home.query("CREATE USER reader IDENTIFIED BY 'the secret'; GRANT SELECT ON fleet.* TO reader");
 });
 
 afterAll(async () => {
-  await server.stop();
+  await server.close();
   rmSync(directory, { recursive: true });
 });
 
@@ -140,24 +141,24 @@ describe.skipIf(!hasOpenssl)('TLS', () => {
   });
 
   it('is not done without where the server speaks none', async () => {
-    const plain = await Mariadb.start({ options: ['--skip-ssl'] });
+    const plain = await startMariadb({ options: ['--skip-ssl'] });
     const failure = await failureOf({
-      connection: { ...plain.connection('mysql'), sslDisabled: false },
+      connection: { ...connectionTo(plain, 'mysql'), sslDisabled: false },
       table: 'state',
     });
     expect(failure).toMatchObject({ code: 'CONFIG_INVALID' });
     expect(failure.message).toMatch(/speaks no TLS.*ssl_disabled/);
-    await plain.stop();
+    await plain.close();
   });
 });
 
 describe('versions of the server', () => {
   it.each(['10.5.29-MariaDB', '5.6.51-log'])('are refused where they are too old: %s', async (version) => {
-    const old = await Mariadb.start({ options: [`--version=${version}`] });
-    const failure = await failureOf({ connection: old.connection('mysql'), table: 'state' });
+    const old = await startMariadb({ options: [`--version=${version}`] });
+    const failure = await failureOf({ connection: connectionTo(old, 'mysql'), table: 'state' });
     expect(failure).toMatchObject({ code: 'CONFIG_STATE_INCOMPATIBLE' });
     expect(failure.message).toContain(version);
-    await old.stop();
+    await old.close();
   });
 });
 

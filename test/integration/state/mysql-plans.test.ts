@@ -3,7 +3,8 @@ import { openMysqlState, prepareMysqlState } from '@object-transfer/core/state/o
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { homeIn, type MysqlHome } from '../../services/mariadb-database.ts';
 import { numberedRows } from '../../services/mariadb-rows.ts';
-import { Mariadb } from '../../services/mariadb.ts';
+import type { Mariadb } from '@object-transfer/local-cloud/mariadb/mariadb';
+import { connectionTo, startMariadb } from '../../services/mariadb.ts';
 
 const OWNER = 'host:1:0000000a';
 const ROWS = 50_000;
@@ -13,8 +14,8 @@ let home: MysqlHome;
 let store: StateStore;
 
 beforeAll(async () => {
-  server = await Mariadb.start();
-  home = await homeIn(server.connection('fleet'), 'state', true);
+  server = await startMariadb();
+  home = await homeIn(connectionTo(server, 'fleet'), 'state', true);
   await prepareMysqlState(home);
   await home.query(numberedRows('state', ROWS, ROWS / 2));
   store = await openMysqlState({ ...home, maxConnections: 1 });
@@ -27,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await store.close();
-  await server.stop();
+  await server.close();
 });
 
 async function claim(limit: number): Promise<readonly SubfolderLease[]> {

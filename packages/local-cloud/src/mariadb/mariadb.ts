@@ -33,7 +33,7 @@ const ATTEMPT_MS = 50;
  * A private MariaDB on loopback, in a directory of its own, from the programs that are installed.
  *
  * It runs under a shell that reads from a pipe and kills it when that ends: however this process ends, the server ends
- * with it, and the directory goes when it is stopped.
+ * with it, and its directory goes.
  */
 export class Mariadb {
   readonly address: MariadbAddress;
@@ -52,14 +52,16 @@ export class Mariadb {
     const directory = await mkdtemp(join(tmpdir(), 'mariadb-'));
     try {
       const user = process.getuid?.() === 0 ? ['--user=root'] : [];
-      await installDatabase(join(directory, 'data'), user);
+      // Servers that share a directory for temporary tables delete each other's.
+      const common = [...user, `--tmpdir=${directory}`];
+      await installDatabase(join(directory, 'data'), common);
       const initFile = join(directory, 'init.sql');
       await writeFile(
         initFile,
         options.database === undefined ? '' : `CREATE DATABASE IF NOT EXISTS ${options.database};`,
       );
       const server = new Mariadb(directory, await freePort(), [
-        ...user,
+        ...common,
         `--init-file=${initFile}`,
         `--innodb-flush-log-at-trx-commit=${options.isDurable === true ? 1 : 0}`,
         ...(options.options ?? []),
@@ -88,10 +90,12 @@ export class Mariadb {
       '--performance-schema=off',
       ...this.#options,
     ];
-    const script = '"$@" & server=$!; cat; kill -9 $server; wait $server';
-    // Out of reach of Ctrl-C: whoever started it needs it for what is then finished.
-    const shell = spawn('sh', ['-c', script, 'sh', 'mariadbd', ...args], {
+    // The end of its input without a word means that this process was killed. What it says then has no reader.
+    const script =
+      '"$@" & server=$!; exec 2>/dev/null; word=$(cat); kill -9 $server; wait $server; [ "$word" ] || rm -rf "$0"';
+    const shell = spawn('sh', ['-c', script, this.#directory, 'mariadbd', ...args], {
       stdio: ['pipe', 'ignore', 'pipe'],
+      // Signals to this process and all that it started would end the shell before it can end the server.
       detached: true,
     });
     this.#shell = shell;
@@ -112,9 +116,9 @@ export class Mariadb {
   async kill(): Promise<void> {
     const shell = this.#shell;
     this.#shell = undefined;
-    if (shell === undefined || shell.exitCode !== null) return;
+    if (shell === undefined || shell.exitCode !== null || shell.signalCode !== null) return;
     const exited = once(shell, 'exit');
-    shell.stdin?.end();
+    shell.stdin?.end('keep');
     await exited;
   }
 
@@ -125,10 +129,10 @@ export class Mariadb {
   }
 }
 
-async function installDatabase(dataDirectory: string, user: readonly string[]): Promise<void> {
+async function installDatabase(dataDirectory: string, options: readonly string[]): Promise<void> {
   const args = ['--no-defaults', `--datadir=${dataDirectory}`, '--auth-root-authentication-method=normal'];
   try {
-    await promisify(execFile)('mariadb-install-db', [...args, '--skip-test-db', ...user]);
+    await promisify(execFile)('mariadb-install-db', [...args, '--skip-test-db', ...options]);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new Error(
