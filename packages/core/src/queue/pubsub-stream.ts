@@ -85,8 +85,9 @@ export class PubsubStream {
     return this.#outage;
   }
 
-  /** Takes nothing more from the stream until {@link resume}. */
+  /** Takes nothing more from the stream until {@link resume}; one that is closing is emptied all the same. */
   pause(): void {
+    if (this.#closed) return;
     this.#paused = true;
     this.#call?.pause();
   }

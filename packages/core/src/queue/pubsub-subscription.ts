@@ -47,7 +47,6 @@ export class PubsubSubscription implements MessageSubscription, PubsubSettling {
   readonly #wakeUp = new WakeUp();
   readonly #buffer: PubsubReceivedMessage[] = [];
   readonly #inHand = new Set<PubsubReceivedMessage>();
-  readonly #handingBack: Promise<unknown>[] = [];
   #bufferedBytes = 0;
   #inHandBytes = 0;
   #stream: PubsubStream | undefined;
@@ -88,8 +87,7 @@ export class PubsubSubscription implements MessageSubscription, PubsubSettling {
     clearInterval(this.#prolonging);
     this.#wakeUp.notify();
     await this.#stream?.close();
-    for (const message of this.#buffer.splice(0)) this.#handBack(message);
-    await Promise.all(this.#handingBack);
+    await Promise.all(this.#buffer.splice(0).map((message) => this.#handBack(message)));
     await this.flush();
   }
 
@@ -149,10 +147,6 @@ export class PubsubSubscription implements MessageSubscription, PubsubSettling {
     const leasedUntil = this.now() + secondsOf(this.#options.leaseMs) * 1000;
     for (const wire of messages) {
       const message = new PubsubReceivedMessage(this, wire, leasedUntil);
-      if (this.#closed) {
-        this.#handBack(message);
-        continue;
-      }
       this.#buffer.push(message);
       this.#bufferedBytes += message.sizeBytes;
     }
@@ -205,14 +199,15 @@ export class PubsubSubscription implements MessageSubscription, PubsubSettling {
     });
   }
 
-  #handBack(message: PubsubReceivedMessage): void {
-    const nacked = message.nack().catch((error: unknown) => {
+  async #handBack(message: PubsubReceivedMessage): Promise<void> {
+    try {
+      await message.nack();
+    } catch (error) {
       this.#options.logger.warn(
         { messageId: message.id, ...errorFields(error) },
         'a message could not be handed back; it comes back when its lease runs out',
       );
-    });
-    this.#handingBack.push(nacked);
+    }
   }
 
   /** @returns false where there is nowhere to put it: it is delivered on and on */
