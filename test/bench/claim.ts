@@ -5,7 +5,7 @@ import type { Mariadb } from '@object-transfer/local-cloud/mariadb/mariadb';
 import { connectionTo, startMariadb } from '../services/mariadb.ts';
 
 /** What one claim and the confirmation of what it took cost, in a table of some size. */
-export interface ClaimCost {
+interface ClaimCost {
   readonly rows: number;
   readonly published: 'none' | 'nearly all';
   readonly claimMs: number;
@@ -20,7 +20,7 @@ const CLAIM_SUBFOLDERS = 16;
  * Claims as publishers do, at each size, in a table where every row waits and in one where nearly all are published.
  * @returns medians in milliseconds, of a claim of 16 subfolders and of the confirmation of one
  */
-export async function measureClaims(server: Mariadb): Promise<readonly ClaimCost[]> {
+async function measureClaims(server: Mariadb): Promise<readonly ClaimCost[]> {
   const costs: ClaimCost[] = [];
   for (const rows of SIZES) {
     for (const published of ['none', 'nearly all'] as const) {

@@ -8,7 +8,7 @@ import { readPrivateKeyFile } from './private-key-file.ts';
 import { openSecrets, requireMysql } from './services.ts';
 
 /** A secret that settings name. */
-export interface NamedSecret {
+interface NamedSecret {
   readonly field: string;
   readonly name: string;
   /** What was found in it, in words and without a value; `undefined` where it was not read. */

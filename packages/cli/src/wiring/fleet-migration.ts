@@ -9,7 +9,7 @@ import { ModuleProcess } from './module-process.ts';
 import { SettledBacklog } from './settled-backlog.ts';
 
 /** Command lines of this program, without the program. */
-export interface FleetCommands {
+interface FleetCommands {
   readonly dump: readonly string[];
   readonly publisher: readonly string[];
   readonly worker: readonly string[];
