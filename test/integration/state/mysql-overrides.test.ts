@@ -43,6 +43,19 @@ async function row(dirKey: string): Promise<Record<string, unknown> | undefined>
   return rows.find((candidate) => candidate['dir_key'] === dirKey);
 }
 
+/** Has found its rows, and takes a while to say so. */
+function slowPull() {
+  return query('SELECT dir_key, SLEEP(0.5) AS pause FROM {table} WHERE initial_transfer ORDER BY dir_key LIMIT 1');
+}
+
+/** @returns once the rows of {@link slowPull} have been found, what gives those that it then claims */
+async function slowClaim(store: StateStore): Promise<() => Promise<readonly string[]>> {
+  const leases = claim(store);
+  const asleep = "SELECT 1 FROM information_schema.processlist WHERE state = 'User sleep' AND db = DATABASE()";
+  while ((await home.query(asleep)).length === 0);
+  return async () => (await leases).map(({ dirKey }) => dirKey);
+}
+
 describe('insert_query', () => {
   it('adds the rows, with the names bound and never spliced in', async () => {
     const hostile = `a'); DROP TABLE ${home.table}; -- ?/`;
@@ -67,7 +80,7 @@ describe('insert_query', () => {
 describe('pull_query', () => {
   it('decides which rows are claimed; a ? in quotes is text', async () => {
     const store = await open({
-      pullQuery: query("SELECT dir_key FROM {table} WHERE dir_key LIKE '2019%%' AND dir_key <> '2019?/' LIMIT 10"),
+      pullQuery: query("SELECT dir_key FROM {table} WHERE dir_key LIKE '2019%%' AND dir_key <> '2019?/' -- a comment"),
     });
     await store.addSubfolders(['2018/', '2019-a/', '2019-b/', '2019?/']);
     expect((await claim(store)).map(({ dirKey }) => dirKey).toSorted()).toEqual(['2019-a/', '2019-b/']);
@@ -87,6 +100,27 @@ describe('pull_query', () => {
       ...(await claim(second)),
     ];
     expect(claimed.map(({ dirKey }) => dirKey).toSorted()).toEqual(['a/', 'b/', 'c/', 'd/', 'e/']);
+  });
+
+  describe('while others are at the same rows', () => {
+    it('takes none that its holder has published meanwhile', async () => {
+      const [store, other] = [await open({ pullQuery: slowPull() }), await open({})];
+      await store.addSubfolders(['a/']);
+      const [lease] = await claim(other);
+      if (lease === undefined) throw new Error('nothing was claimed');
+      const claimed = await slowClaim(store);
+      expect(await other.confirmPublished(lease, { objects: 1, bytes: 1 })).toBe(true);
+      expect(await claimed()).toEqual([]);
+      expect(await row('a/')).toMatchObject({ lease_owner: null });
+    });
+
+    it('finds the next ones where somebody took all that it found', async () => {
+      const [store, other] = [await open({ pullQuery: slowPull() }), await open({})];
+      await store.addSubfolders(['a/', 'b/', 'c/']);
+      const claimed = await slowClaim(store);
+      expect((await claim(other, 2)).map(({ dirKey }) => dirKey)).toEqual(['a/', 'b/']);
+      expect(await claimed()).toEqual(['c/']);
+    });
   });
 
   it('is named where it yields no dir_key', async () => {

@@ -1,7 +1,7 @@
 import { type Kysely, type Selectable, sql } from 'kysely';
 import type { ClaimRequest, SubfolderLease } from '../ports/state-store.ts';
 import type { SqlTemplate } from '../config/sql-template.ts';
-import { pullCandidates } from './query-overrides.ts';
+import { pullCandidates, pulledAmong } from './query-overrides.ts';
 import type { StateTables } from './state-tables.ts';
 
 /** How many candidates one looks at who has lost races for them. */
@@ -95,16 +95,35 @@ async function take(
   return { found: keys.length, taken: held.map(({ dirKey }) => dirKey) };
 }
 
-/** What a `pull_query` asks for and nobody holds. */
+/**
+ * What a `pull_query` asks for and nobody holds, locked. It knows of no leases: its LIMIT is raised by the rows that others
+ * hold, and by those that they took while it ran, as it would find nothing but them.
+ */
 async function pulledSubfolders(db: Kysely<StateTables>, pullQuery: SqlTemplate, now: number, claimHint: string) {
-  const pulled = await pullCandidates(db, pullQuery, await countHeldUnpublished(db, now, claimHint));
-  if (pulled.length === 0) return [];
-  return db
+  for (let held = await countHeldUnpublished(db, now, claimHint); ;) {
+    const pulled = await pullCandidates(db, pullQuery, held);
+    const free = pulled.length === 0 ? [] : await stillWaiting(db, pullQuery, pulled, now);
+    if (free.length > 0 || pulled.length <= held) return free;
+    held = pulled.length;
+  }
+}
+
+/** Locks those that are free, and asks for them once more: others may have published them since they were pulled. */
+async function stillWaiting(db: Kysely<StateTables>, pullQuery: SqlTemplate, pulled: readonly string[], now: number) {
+  const free = await db
     .selectFrom('subfolders')
     .select('dirKey')
     .where('dirKey', 'in', pulled)
     .where('leaseExpiresAt', '<=', now)
+    .forUpdate()
     .execute();
+  if (free.length === 0) return [];
+  const waiting = await pulledAmong(
+    db,
+    pullQuery,
+    free.map(({ dirKey }) => dirKey),
+  );
+  return free.filter(({ dirKey }) => waiting.has(dirKey));
 }
 
 /** A run of these, beginning anywhere. */

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, QueryResult } from 'kysely';
 import { codeOf, type SqlTemplate } from '../config/sql-template.ts';
 import { ConfigurationError } from '../domain/errors.ts';
 import { preparedQuery } from './prepared-query.ts';
@@ -22,17 +22,32 @@ export interface QueryOverrides {
   readonly endQuery?: SqlTemplate | undefined;
 }
 
-/**
- * The rows that a `pull_query` asks for. Its LIMIT is raised by the rows that others hold: it does not know of leases, and
- * would find nothing but those.
- */
+/** The rows that a `pull_query` asks for, its LIMIT raised by so many. */
 export async function pullCandidates(
   db: Kysely<StateTables>,
   pullQuery: SqlTemplate,
-  held: number,
+  raisedBy: number,
 ): Promise<readonly string[]> {
-  const result = await db.executeQuery<{ readonly dirKey?: unknown }>(preparedQuery(raiseLimit(pullQuery, held), []));
-  return result.rows.map(({ dirKey }) => {
+  const limited = limitOf(pullQuery);
+  const sql = limited === undefined ? pullQuery.sql : `${limited.query} LIMIT ${limited.limit + raisedBy}`;
+  return dirKeysOf(await db.executeQuery(preparedQuery(sql, [])));
+}
+
+/** Which of these rows a `pull_query` asks for, whatever its LIMIT and its order. */
+export async function pulledAmong(
+  db: Kysely<StateTables>,
+  pullQuery: SqlTemplate,
+  dirKeys: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const query = limitOf(pullQuery)?.query ?? pullQuery.sql;
+  const values = dirKeys.map(() => '?').join(', ');
+  // On a line of its own, the parenthesis is not part of a comment that the statement may end with.
+  const sql = `SELECT dir_key FROM (${query}\n) AS pulled WHERE dir_key IN (${values})`;
+  return new Set(dirKeysOf(await db.executeQuery(preparedQuery(sql, dirKeys))));
+}
+
+function dirKeysOf({ rows }: QueryResult<{ readonly dirKey?: unknown }>): readonly string[] {
+  return rows.map(({ dirKey }) => {
     if (typeof dirKey === 'string') return dirKey;
     throw new ConfigurationError('CONFIG_INVALID', 'pull_query: a row of its result has no dir_key', { op: 'claim' });
   });
@@ -62,10 +77,10 @@ export async function demandOverride(
   });
 }
 
-function raiseLimit({ sql }: SqlTemplate, by: number): string {
+/** @returns the LIMIT that a statement ends with, and the statement without it */
+function limitOf({ sql }: SqlTemplate): { readonly query: string; readonly limit: number } | undefined {
   const limit = /\blimit\s+(\d+)\s*$/i;
-  const found = by > 0 ? limit.exec(codeOf(sql)) : null;
   // Only a LIMIT that stands there as it is in the code, not in a comment behind it.
-  if (found === null || !limit.test(sql)) return sql;
-  return sql.replace(limit, `LIMIT ${Number(found[1]) + by}`);
+  const found = limit.test(codeOf(sql)) ? limit.exec(sql) : null;
+  return found === null ? undefined : { query: sql.slice(0, found.index), limit: Number(found[1]) };
 }
