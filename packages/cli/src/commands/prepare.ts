@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { FIELDS, type FieldKey } from '@object-transfer/core/config/fields';
 import { PREPARE } from '@object-transfer/core/config/modules';
 import type { ModuleSettings } from '@object-transfer/core/config/load-settings';
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
@@ -49,7 +50,9 @@ async function prepareAll(options: ParsedOptions, context: CommandContext): Prom
       : undefined;
   const state = await prepareState(settings, services);
   const identity = createProcessIdentity();
-  const store = await openStateOnly(settings, { services, identity, logger, dryRun: false, cleanup });
+  // Only rows tie the state to a bucket: a name that is mistyped must not stay with it.
+  const s3Bucket = dirKeys === undefined ? undefined : settings.s3Bucket;
+  const store = await openStateOnly({ ...settings, s3Bucket }, { services, identity, logger, dryRun: false, cleanup });
   const prefixes = dirKeys === undefined ? undefined : await loadSubfolders(store, dirKeys, false);
   const pubsub = withTopics ? await prepareTopics(settings, context) : undefined;
   for (const note of pubsub?.notes ?? []) logger.warn(note);
@@ -66,12 +69,15 @@ async function prepareState(settings: PrepareSettings, services: Services): Prom
   });
 }
 
-function demandTopics({ gcpProject, pubsubTopicId }: PrepareSettings): void {
-  if (gcpProject !== undefined && pubsubTopicId !== undefined) return;
+/** A topic without its subscription would lose what is published to it. */
+const TOPIC_FIELDS = ['gcpProject', 'pubsubTopicId', 'pubsubSubscriptionId'] as const satisfies readonly FieldKey[];
+
+function demandTopics(settings: PrepareSettings): void {
+  const missing = TOPIC_FIELDS.filter((key) => settings[key] === undefined).map((key) => FIELDS[key].name);
+  if (missing.length === 0) return;
   throw new ConfigurationError(
     'CONFIG_INVALID',
-    '--topics needs gcp_project and pubsub_topic_id, and pubsub_subscription_id and error_pubsub_topic_id for what else is to be created: ' +
-      'give several --config-key, of a publisher and of its worker',
+    `--topics needs ${missing.join(' and ')}: give several --config-key, of a publisher and of its worker`,
   );
 }
 

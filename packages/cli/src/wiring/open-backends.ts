@@ -54,13 +54,17 @@ export async function openBackends(
   const stateStore = await openStateStore(settings, file, options);
   const queue = pubsub === undefined ? file?.queue : await openPubsub(pubsub, options);
   if (queue === undefined) throw new TypeError('the state file holds what no service does');
+  // What cannot work ties the state to nothing.
+  await tieState(stateStore, settings, options);
   return { stateStore, queue, queueControl: pubsub === undefined ? file?.queue : undefined };
 }
 
 /** As {@link openBackends}, for commands that need no queue. */
 export async function openStateOnly(settings: StateSettings, options: OpenOptions): Promise<StateStore> {
   const file = settings.mysqlTable === undefined ? await openFile(settings, options) : undefined;
-  return openStateStore(settings, file, options);
+  const stateStore = await openStateStore(settings, file, options);
+  await tieState(stateStore, settings, options);
+  return stateStore;
 }
 
 function openFile(settings: StateSettings, options: OpenOptions): Promise<EmbeddedState> {
@@ -75,13 +79,15 @@ async function openStateStore(
   const { mysqlTable } = settings;
   const stateStore = mysqlTable === undefined ? file?.stateStore : await openMysql(mysqlTable, settings, options);
   if (stateStore === undefined) throw new TypeError('the state file holds what no service does');
-  // The reference's dump knows no bucket: whoever comes next ties the state to one.
-  const { s3Bucket } = settings;
-  if (!options.dryRun && s3Bucket !== undefined) {
-    const name = mysqlTable === undefined ? settings.state : `MySQL table ${mysqlTable}`;
-    await bindState(stateStore, stateSubject({ ...settings, s3Bucket }), name);
-  }
   return stateStore;
+}
+
+/** The reference's dump knows no bucket: whoever comes next ties the state to one. */
+async function tieState(stateStore: StateStore, settings: StateSettings, options: OpenOptions): Promise<void> {
+  const { s3Bucket, mysqlTable } = settings;
+  if (options.dryRun || s3Bucket === undefined) return;
+  const name = mysqlTable === undefined ? settings.state : `MySQL table ${mysqlTable}`;
+  await bindState(stateStore, stateSubject({ ...settings, s3Bucket }), name);
 }
 
 async function openMysql(table: string, settings: StateSettings, options: OpenOptions): Promise<StateStore> {
