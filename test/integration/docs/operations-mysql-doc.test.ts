@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { type MysqlConnection, openMysqlState, prepareMysqlState } from '@object-transfer/core/state/open-mysql-state';
+import { createConnection } from 'mysql2/promise';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { referenceTable } from '../../fixtures/reference-table.ts';
+import type { MysqlHome } from '../../services/mariadb-database.ts';
+import { createMysqlHome } from '../../services/mariadb-home.ts';
+
+const page = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
+const STATEMENTS = [...page.matchAll(/^```sql\n([^`]+)```/gm)].flatMap(([, block = '']) =>
+  block
+    .replaceAll(/^--.*\n/gm, '')
+    .split(';')
+    .map((sql) => sql.trim())
+    .filter((sql) => sql !== ''),
+);
+const QUERIES = STATEMENTS.filter((sql) => sql.startsWith('SELECT'));
+const GRANTS = STATEMENTS.filter((sql) => sql.startsWith('GRANT'));
+
+let home: MysqlHome;
+beforeAll(async () => {
+  home = await createMysqlHome();
+});
+afterAll(() => home.dispose());
+
+it('docs/operations.md shows queries that a prepared table answers', async () => {
+  await prepareMysqlState(home);
+  expect(QUERIES).toHaveLength(7);
+  for (const query of QUERIES) {
+    const sql = query.replaceAll('object_transfer_state', home.table);
+    // Strict as MySQL is where nothing is set.
+    await home.query(`SET SESSION sql_mode = CONCAT(@@sql_mode, ',ONLY_FULL_GROUP_BY'); ${sql}`);
+  }
+});
+
+const userOf = (grant: string): string => /'\w+'@'%'/.exec(grant)?.[0] ?? '';
+
+/** Only on a server of its own may a test make users. */
+describe.skipIf(process.env['MYSQL_URL'] !== undefined)('docs/operations.md, users of MySQL', () => {
+  let served: MysqlHome;
+  beforeAll(async () => {
+    served = await createMysqlHome();
+    for (const grant of GRANTS) {
+      await served.query(`CREATE USER ${userOf(grant)} IDENTIFIED BY 'password'`);
+      await served.query(grant.replace('transfer.*', `\`${served.connection.database}\`.*`));
+    }
+  });
+  afterAll(async () => {
+    for (const grant of GRANTS) await served.query(`DROP USER IF EXISTS ${userOf(grant)}`);
+    await served.dispose();
+  });
+
+  const as = (user: string): MysqlConnection => ({ ...served.connection, user, password: 'password' });
+
+  it('lets the one that prepares upgrade the reference table, with the rights that are shown', async () => {
+    await served.query(referenceTable('upgraded'));
+    const { applied } = await prepareMysqlState({ connection: as('transfer_prepare'), table: 'upgraded' });
+    expect(applied).not.toEqual([]);
+  });
+
+  it('lets the one that works claim, publish and report, with the rights that are shown', async () => {
+    await prepareMysqlState({ connection: as('transfer_prepare'), table: served.table });
+    const store = await openMysqlState({ connection: as('transfer'), table: served.table });
+    await store.addSubfolders(['', 'photos/']);
+    const [lease, other] = await store.claimSubfolders({ owner: 'host:1:00000000', leaseMs: 60_000, limit: 2 });
+    if (lease === undefined || other === undefined) throw new Error('two subfolders wait');
+    expect(await store.confirmPublished(lease, { objects: 1, bytes: 1 })).toBe(true);
+    expect(await store.releaseSubfolder(other)).toBe(true);
+    const error = { dirKey: '', key: 'a', code: 'SOURCE_NOT_FOUND', message: 'gone', attempts: 1 };
+    await store.recordObjectErrors([error]);
+    await store.resolveObjectErrors('', ['a']);
+    await store.reportWorker({
+      workerId: 'host:1:00000000',
+      runId: undefined,
+      mode: 'cdnTransfer',
+      host: 'host',
+      pid: 1,
+      counters: {},
+    });
+    await store.close();
+  });
+
+  it('lets the one that works make no tables', async () => {
+    const { host, port, database } = served.connection;
+    const client = await createConnection({ host, port, database, user: 'transfer', password: 'password' });
+    await expect(client.query('CREATE TABLE other (id INT)')).rejects.toThrow(/denied/);
+    await client.end();
+  });
+});
