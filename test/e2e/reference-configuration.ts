@@ -11,7 +11,7 @@ export const ROOT = 'photos';
 export const DESTINATION_ROOT = 'mirror/photos';
 
 const DUMP_SECRET = 'object-transfer-dump';
-const SECRET = 'object-transfer-credentials';
+export const SECRET = 'object-transfer-credentials';
 const SIGNING_SECRET = 'url-signing-key';
 
 /**

@@ -38,11 +38,15 @@ const SESSION = [
      innodb_lock_wait_timeout = 20, lock_wait_timeout = 60, wait_timeout = 28800`,
 ];
 
+/** How long the server may take to end what it does when the connections are closed. */
+const END_TIMEOUT_MS = 2_000;
+
 /** Connections to one server, each with the session that the statements rely on. Those that broke are not used again. */
 export class MysqlConnections {
   readonly #pool: Pool;
   readonly #statementTimeoutMs: number | undefined;
   readonly #prepared = new WeakSet<PoolConnection['connection']>();
+  readonly #sockets = new Set<Socket>();
   #closed: Promise<void> | undefined;
 
   constructor(options: MysqlConnectionsOptions) {
@@ -55,7 +59,7 @@ export class MysqlConnections {
       password,
       database,
       ...tlsOptions(options.connection),
-      stream: () => connectTo(host, port),
+      stream: () => this.#connect(host, port),
       charset: 'UTF8MB4_BIN',
       timezone: 'Z',
       dateStrings: true,
@@ -88,9 +92,30 @@ export class MysqlConnections {
     }
   }
 
+  /** Statements under way get a moment; a server that does not answer is left. */
   close(): Promise<void> {
-    this.#closed ??= this.#pool.end();
+    this.#closed ??= this.#end();
     return this.#closed;
+  }
+
+  async #end(): Promise<void> {
+    const { promise: left, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+      resolve();
+    }, END_TIMEOUT_MS);
+    try {
+      await Promise.race([this.#pool.end(), left]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #connect(host: string, port: number): Socket {
+    const socket = connectTo(host, port);
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    return socket;
   }
 }
 
