@@ -87,7 +87,7 @@ export function startWorkerProcesses(options: WorkerProcessesOptions): WorkerPro
   };
   const stopAll = () => {
     stopping.abort();
-    for (const child of children) if (child.connected) child.send(STOP_MESSAGE);
+    for (const child of children) if (child.connected) child.send(STOP_MESSAGE, ignoreClosed);
   };
   const keeping = Array.from({ length: options.count }, (_, index) => keepRunning(index));
   const ended = Promise.all(keeping)
@@ -127,8 +127,13 @@ function forkWorker({ assignment, variables }: WorkerProcessesOptions): ChildPro
     // Dates of an entity stay dates.
     serialization: 'advanced',
   });
-  child.send(assignment);
+  child.send(assignment, ignoreClosed);
   return child;
+}
+
+/** A process that has just ended cannot be told anything, which is no failure of its own: its end is dealt with. */
+function ignoreClosed(): void {
+  // Without a callback, the failure would be an event that ends the waiting for the process's exit.
 }
 
 /** What the starting process sends for a worker process to stop. */
