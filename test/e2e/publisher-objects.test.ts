@@ -5,11 +5,19 @@ import { putNumberedObjects, totalBytes } from './source-objects.ts';
 
 let rehearsal: Rehearsal;
 let isFolderDenied = false;
+let stalledFolder: string | undefined;
+let listingStalled: PromiseWithResolvers<void>;
 
 beforeEach(async () => {
   isFolderDenied = false;
+  stalledFolder = undefined;
+  listingStalled = Promise.withResolvers<void>();
   rehearsal = await Rehearsal.start({
     interceptS3: (request, response) => {
+      if (stalledFolder !== undefined && request.url?.includes(`prefix=${stalledFolder}%2F`) === true) {
+        listingStalled.resolve();
+        return true;
+      }
       if (!isFolderDenied || request.url?.includes('prefix=denied%2F') !== true) return false;
       response.writeHead(403, { 'Content-Type': 'application/xml', 'x-amz-request-id': 'LOCAL' });
       response.end('<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>');
@@ -45,6 +53,21 @@ describe('publisher objects', () => {
     expect(await publish('publisher', 'objects', '--dry-run')).toEqual(all);
     expect(await publish('publisher', 'publishObjectsList')).toEqual(all);
     expect(await publish('publisher', 'objects')).toMatchObject({ subfolders: 0, objects: 0, messages: 0 });
+  });
+
+  it('says that another publisher holds what it could not publish', async () => {
+    stalledFolder = 'stalled';
+    rehearsal.source.put('stalled/1', 'x');
+    rehearsal.source.put('folder/1', 'x');
+    expectExitCode(await rehearsal.command('dump', '--s3-bucket', SOURCE_BUCKET), 0);
+    const publisher = ['publisher', 'objects', '--s3-bucket', SOURCE_BUCKET];
+    await using dead = rehearsal.start(...publisher);
+    await dead.whileRunning(listingStalled.promise);
+    dead.kill('SIGKILL');
+    await dead.ended;
+    const result = await rehearsal.command(...publisher);
+    expectExitCode(result, 0);
+    expect(result.stderr).toContain('subfolders are in the hands of other publishers');
   });
 
   it('publishes the other subfolders where one cannot be listed, and ends with exit code 1', async () => {

@@ -54,6 +54,13 @@ async function publish(options: ParsedOptions, context: CommandContext): Promise
   for (const { dirKey, code, message: reason } of result.failures) {
     logger.error({ dirKey, code, reason }, 'a subfolder could not be published');
   }
+  if (result.leasedByOthers > 0) {
+    const held = { subfolders: result.leasedByOthers, leaseSeconds: settings.leaseMs / 1000 };
+    logger.warn(
+      held,
+      'subfolders are in the hands of other publishers: start again later for what a dead one has left',
+    );
+  }
   const verb = dryRun ? 'would be published' : 'published';
   context.stdout.write(
     options['json'] === true
