@@ -16,7 +16,7 @@ export interface PubsubConnectionOptions {
 }
 
 /** A restart of the service is sat out; then the work that waits is better handed to another process. */
-export const PUBSUB_PATIENCE: Patience = {
+const PUBSUB_PATIENCE: Patience = {
   attemptTimeoutMs: 30_000,
   totalTimeoutMs: 60_000,
   retries: { maxAttempts: Number.POSITIVE_INFINITY, baseDelayMs: 250, maxDelayMs: 8_000 },

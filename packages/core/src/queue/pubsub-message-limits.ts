@@ -5,7 +5,7 @@ import type { OutgoingMessage } from '../ports/message-queue.ts';
  * What Pub/Sub takes.
  * @see https://cloud.google.com/pubsub/quotas#resource_limits
  */
-export const MAX_PUBLISH_REQUEST_BYTES = 10_000_000;
+const MAX_PUBLISH_REQUEST_BYTES = 10_000_000;
 export const MAX_PUBLISH_REQUEST_MESSAGES = 1_000;
 const MAX_ATTRIBUTES = 100;
 const MAX_ATTRIBUTE_KEY_BYTES = 256;
