@@ -94,8 +94,9 @@ describe('worker processes', () => {
     });
     cloud.source.put('folder/object', 'x');
     const result = await run(cloud, '--processes', '2');
-    expectExitCode(result, 3);
-    expect(result.stderr).toMatch(/worker process [12] ended with exit code 2/);
+    expectExitCode(result, 2);
+    expect(result.stderr).toContain('there is no GCS bucket');
+    expect(result.stderr).toMatch(/worker process [12] could not start/);
     expect(result.stderr).not.toContain('starting it again');
   });
 });
