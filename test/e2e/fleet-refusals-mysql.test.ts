@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { referenceTable } from '../fixtures/reference-table.ts';
 import { expectExitCode } from './command.ts';
@@ -111,14 +112,31 @@ describe('a table that is prepared', () => {
 
     it('and a pull_query that MySQL does not understand changes nothing', async () => {
       const query = `SELECT dir_key FRM ${fleet.table}`;
-      const names = ['error in your SQL syntax', `${fleet.table}'`];
+      const names = [
+        'error: pull_query: MySQL refuses it: ',
+        'error in your SQL syntax',
+        `${fleet.table}'`,
+        '(errno 1064)',
+      ];
       expect(await refused(fleet, [...PUBLISHER, '--pull-query', query])).toMatch(naming(names));
     });
 
-    it('and an update_query that MySQL does not understand leaves every subfolder to the next publisher', async () => {
-      const query = `UPDTE ${fleet.table} SET cdn_transfer_published = TRUE WHERE dir_key = %s`;
+    it('and an insert_query with a column that is not there adds nothing', async () => {
+      const query = `INSERT INTO ${fleet.table} (dir) VALUES (%s)`;
+      const names = ['error: insert_query: MySQL refuses it: ', "'dir'", '(errno 1054)'];
+      await writeFile(fleet.rehearsal.path('more.txt'), 'c/\n');
+      const dump = ['dump', ...configuredBy(ENTITIES.dump), '--dump_file', 'more.txt', '--insert-query', query];
+      expect(await refused(fleet, dump)).toMatch(naming(names));
+    });
+
+    it.each([
+      ['MySQL does not understand', 'UPDTE {table} SET x = 1', ['MySQL refuses it: ', 'SQL syntax', 'UPDTE']],
+      ['names an unknown column', 'UPDATE {table} SET done = 1', ['MySQL refuses it: ', "Unknown column 'done'"]],
+      ['leaves the subfolder waiting', 'UPDATE {table} SET rsync_published = 1', ['initial_transfer', 'over and over']],
+    ])('and an update_query that %s leaves every subfolder to the next publisher', async (_, text, names) => {
+      const query = `${text.replace('{table}', fleet.table)} WHERE dir_key = %s`;
       const message = refusalOf(await fleet.command(...PUBLISHER, '--update-query', query));
-      expect(message).toMatch(naming(['error in your SQL syntax', 'UPDTE']));
+      expect(message).toMatch(naming(['error: update_query: ', ...names]));
       const columns = 'dir_key, initial_transfer, cdn_transfer_published, lease_owner';
       const waiting = { initial_transfer: 1, cdn_transfer_published: 0, lease_owner: null };
       expect(

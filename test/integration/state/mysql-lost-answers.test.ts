@@ -1,5 +1,7 @@
 import type { StateStore, SubfolderLease } from '@object-transfer/core/ports/state-store';
+import { parseSqlTemplate } from '@object-transfer/core/config/sql-template';
 import { openMysqlState, prepareMysqlState } from '@object-transfer/core/state/open-mysql-state';
+import type { QueryOverrides } from '@object-transfer/core/state/query-overrides';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MysqlHome } from '../../services/mariadb-database.ts';
 import { createMysqlHome } from '../../services/mariadb-home.ts';
@@ -19,6 +21,7 @@ const FIGURES = {
 let home: MysqlHome;
 let proxy: MariadbProxy;
 let store: StateStore;
+let custom: StateStore | undefined;
 
 beforeEach(async () => {
   home = await createMysqlHome();
@@ -32,6 +35,8 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await store.close();
+  await custom?.close();
+  custom = undefined;
   await proxy.close();
   await home.dispose();
 });
@@ -46,6 +51,19 @@ async function startCheck(): Promise<SubfolderLease> {
   const lease = await store.startSyncCheck('a/', OWNER, 60_000);
   if (lease === undefined) throw new Error('cannot be checked');
   return lease;
+}
+
+function query(sql: string) {
+  return parseSqlTemplate(sql.replaceAll('{table}', home.table));
+}
+
+async function openCustom(overrides: QueryOverrides): Promise<StateStore> {
+  custom = await openMysqlState({
+    connection: { ...home.connection, host: '127.0.0.1', port: proxy.port },
+    table: home.table,
+    overrides,
+  });
+  return custom;
 }
 
 async function row(): Promise<Record<string, unknown> | undefined> {
@@ -95,6 +113,49 @@ describe('when the server does it and its answer is lost', () => {
     await home.query(`UPDATE ${home.table} SET lease_owner = 'another'`);
     expect(await losing(/update/, () => store.confirmPublished(lease, { objects: 3, bytes: 5 }))).toBe(false);
     expect(await row()).toMatchObject({ cdn_transfer_published: 0, lease_owner: 'another' });
+  });
+
+  describe('with statements of the operator', () => {
+    it.each([
+      [
+        'with a pull_query of its own',
+        {
+          updateQuery: "UPDATE {table} SET rsync_error = 'published' WHERE dir_key = %s",
+          pullQuery: 'SELECT dir_key FROM {table} WHERE rsync_error IS NULL',
+        },
+      ],
+      ['beside the built-in pull', { updateQuery: 'UPDATE {table} SET initial_transfer = FALSE WHERE dir_key = %s' }],
+    ])('confirms %s', async (_, texts) => {
+      await store.addSubfolders(['a/']);
+      const lease = await claimOne();
+      const queries = Object.fromEntries(Object.entries(texts).map(([field, sql]) => [field, query(sql)]));
+      const confirming = await openCustom(queries);
+      expect(await losing(/COMMIT/, () => confirming.confirmPublished(lease, { objects: 3, bytes: 5 }))).toBe(true);
+      expect(await row()).toMatchObject({ cdn_transfer_published: 0, objects_published: 3, lease_owner: null });
+      expect(await confirming.confirmPublished(lease, { objects: 3, bytes: 5 })).toBe(false);
+    });
+
+    it('does not confirm what another holder gave back', async () => {
+      await store.addSubfolders(['a/']);
+      const lease = await claimOne();
+      await home.query(`UPDATE ${home.table} SET lease_owner = NULL, lease_expires_at = 0`);
+      const confirming = await openCustom({
+        updateQuery: query('UPDATE {table} SET initial_transfer = FALSE WHERE dir_key = %s'),
+      });
+      expect(await losing(/update/, () => confirming.confirmPublished(lease, { objects: 0, bytes: 0 }))).toBe(false);
+    });
+
+    it('stores the result of a check once', async () => {
+      await store.addSubfolders(['a/']);
+      const lease = await startCheck();
+      const ending = await openCustom({
+        endQuery: query(
+          'UPDATE {table} SET sync_check_in_progress = FALSE, s3_size = %s + 1, gcs_size = %s, sync_check_last_end = %s, rsync_error = %s WHERE dir_key = %s',
+        ),
+      });
+      expect(await losing(/COMMIT/, () => ending.finishSyncCheck(lease, { figures: FIGURES }))).toBe(true);
+      expect(await row()).toMatchObject({ sync_check_in_progress: 0, s3_size: 101, s3_object_count: 2 });
+    });
   });
 
   it('releases', async () => {

@@ -27,7 +27,7 @@ export async function startSyncCheck(
   return db.transaction().execute(async (transaction) => {
     const lease = await takeForCheck(transaction, request, now, { syncCheckInProgress: 0 });
     if (lease === undefined) return undefined;
-    if (await runOverride(transaction, startQuery, [utcDateTime(now), request.dirKey])) return lease;
+    if (await runOverride(transaction, 'start_query', startQuery, [utcDateTime(now), request.dirKey])) return lease;
     // The statement has conditions of its own, which this row does not meet.
     await updateHeld(transaction, lease, now).set(NOT_HELD).execute();
     return undefined;

@@ -1,7 +1,10 @@
 import type { Kysely } from 'kysely';
 import type { CheckFigures } from '../domain/subfolder.ts';
 import type { PublishedCounts, RunStatus, SubfolderLease } from '../ports/state-store.ts';
+import type { SqlTemplate } from '../config/sql-template.ts';
 import { figureColumns } from './check-subfolder.ts';
+import type { PublishOverrides } from './hold-subfolder.ts';
+import { isToPublish } from './is-to-publish.ts';
 import type { StateTables } from './state-tables.ts';
 
 /*
@@ -26,27 +29,38 @@ export async function wasReleased(db: Kysely<StateTables>, dirKey: string): Prom
   return row !== undefined && row.syncCheckInProgress === 0 && row.rsyncInProgress === 0;
 }
 
-export async function wasPublished(db: Kysely<StateTables>, dirKey: string, counts: PublishedCounts): Promise<boolean> {
+/** @param overrides where they decide about the flags, the row is out of the publishers' way, whatever its flags say */
+export async function wasPublished(
+  db: Kysely<StateTables>,
+  dirKey: string,
+  counts: PublishedCounts,
+  { pullQuery, updateQuery }: PublishOverrides,
+): Promise<boolean> {
   const row = await unheldRow(db, dirKey);
-  return (
-    row !== undefined &&
-    row.initialTransfer === 0 &&
-    row.cdnTransferPublished !== 0 &&
-    row.objectsPublished === counts.objects &&
-    row.bytesPublished === counts.bytes
-  );
+  if (row === undefined) return false;
+  if (row.objectsPublished !== counts.objects || row.bytesPublished !== counts.bytes) return false;
+  if (updateQuery !== undefined) return !(await isToPublish(db, dirKey, pullQuery));
+  return row.initialTransfer === 0 && row.cdnTransferPublished !== 0;
 }
 
+/** @param endQuery stores sizes and error, in columns of its choice: then only the counts tell */
 export async function wasChecked(
   db: Kysely<StateTables>,
   dirKey: string,
   result: { readonly figures: CheckFigures } | { readonly error: string },
+  endQuery: SqlTemplate | undefined,
 ): Promise<boolean> {
   const row = await unheldRow(db, dirKey);
   if (row === undefined || row.syncCheckInProgress !== 0) return false;
   const expected = 'figures' in result ? figureColumns(result.figures) : { syncCheckError: result.error };
-  return Object.entries(expected).every(([column, value]) => row[column as keyof typeof row] === value);
+  return Object.entries(expected).every(
+    ([column, value]) =>
+      (endQuery !== undefined && OVERRIDDEN_FIGURES.has(column)) || row[column as keyof typeof row] === value,
+  );
 }
+
+/** What an `end_query` is given. */
+const OVERRIDDEN_FIGURES: ReadonlySet<string> = new Set(['s3Size', 'gcsSize', 'syncCheckError']);
 
 export async function hasEnded(
   db: Kysely<StateTables>,

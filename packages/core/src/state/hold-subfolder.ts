@@ -1,7 +1,8 @@
 import type { Kysely } from 'kysely';
+import { ConfigurationError } from '../domain/errors.ts';
 import type { PublishedCounts, SubfolderLease } from '../ports/state-store.ts';
-import type { SqlTemplate } from '../config/sql-template.ts';
-import { demandOverride } from './query-overrides.ts';
+import { isToPublish } from './is-to-publish.ts';
+import { demandOverride, type QueryOverrides } from './query-overrides.ts';
 import type { StateTables } from './state-tables.ts';
 
 /** What a row without a holder says. */
@@ -32,25 +33,48 @@ export async function releaseSubfolder(db: Kysely<StateTables>, lease: Subfolder
   return numUpdatedRows === 1n;
 }
 
-/** @param updateQuery marks the row as published, in place of the built-in statement */
+/**
+ * @param overrides `updateQuery` marks the row as published, in place of the built-in statement; `pullQuery` says whether
+ *   it is then out of the publishers' way
+ * @throws ConfigurationError where it is not: it would be published over and over
+ */
 export async function confirmPublished(
   db: Kysely<StateTables>,
   lease: SubfolderLease,
   counts: PublishedCounts,
   now: number,
-  updateQuery?: SqlTemplate,
+  overrides: PublishOverrides = {},
 ): Promise<boolean> {
-  const published = { objectsPublished: counts.objects, bytesPublished: counts.bytes, ...NOT_HELD };
-  if (updateQuery === undefined) {
-    const { numUpdatedRows } = await updateHeld(db, lease, now)
-      .set({ initialTransfer: 0, cdnTransferPublished: 1, ...published })
-      .executeTakeFirst();
+  const { pullQuery, updateQuery } = overrides;
+  const ended = { objectsPublished: counts.objects, bytesPublished: counts.bytes, ...NOT_HELD };
+  const published = { initialTransfer: 0, cdnTransferPublished: 1, ...ended } as const;
+  if (pullQuery === undefined && updateQuery === undefined) {
+    const { numUpdatedRows } = await updateHeld(db, lease, now).set(published).executeTakeFirst();
     return numUpdatedRows === 1n;
   }
   return db.transaction().execute(async (transaction) => {
-    const { numUpdatedRows } = await updateHeld(transaction, lease, now).set(published).executeTakeFirst();
+    const { numUpdatedRows } = await updateHeld(transaction, lease, now)
+      .set(updateQuery === undefined ? published : ended)
+      .executeTakeFirst();
     if (numUpdatedRows !== 1n) return false;
-    await demandOverride(transaction, 'update_query', updateQuery, [lease.dirKey]);
+    if (updateQuery !== undefined) await demandOverride(transaction, 'update_query', updateQuery, [lease.dirKey]);
+    if (await isToPublish(transaction, lease.dirKey, pullQuery)) throw stillToPublish(lease.dirKey, overrides);
     return true;
+  });
+}
+
+export type PublishOverrides = Pick<QueryOverrides, 'pullQuery' | 'updateQuery'>;
+
+function stillToPublish(dirKey: string, { pullQuery, updateQuery }: PublishOverrides): ConfigurationError {
+  const row = JSON.stringify(dirKey);
+  const problem =
+    updateQuery === undefined
+      ? `pull_query: it still yields ${row} where initial_transfer is FALSE and cdn_transfer_published TRUE, as it is after publishing without an update_query`
+      : pullQuery === undefined
+        ? `update_query: it leaves ${row} with initial_transfer TRUE and cdn_transfer_published FALSE, which is what publishers look for without a pull_query`
+        : `update_query: it leaves ${row} in the result of pull_query`;
+  return new ConfigurationError('CONFIG_INVALID', `${problem}: it would be published over and over`, {
+    op: 'confirmPublished',
+    source: dirKey,
   });
 }

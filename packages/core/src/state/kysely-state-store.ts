@@ -124,8 +124,8 @@ export class KyselyStateStore implements StateStore {
     return this.#run(
       'confirmPublished',
       async (db, now, isRepeated) =>
-        (await confirmPublished(db, lease, counts, now, this.#overrides.updateQuery)) ||
-        (isRepeated && (await wasPublished(db, lease.dirKey, counts))),
+        (await confirmPublished(db, lease, counts, now, this.#overrides)) ||
+        (isRepeated && (await wasPublished(db, lease.dirKey, counts, this.#overrides))),
     );
   }
 
@@ -145,7 +145,7 @@ export class KyselyStateStore implements StateStore {
       'finishSyncCheck',
       async (db, now, isRepeated) =>
         (await finishSyncCheck(db, lease, result, now, this.#overrides.endQuery)) ||
-        (isRepeated && (await wasChecked(db, lease.dirKey, result))),
+        (isRepeated && (await wasChecked(db, lease.dirKey, result, this.#overrides.endQuery))),
     );
   }
 

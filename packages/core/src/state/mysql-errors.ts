@@ -12,6 +12,7 @@ const CONFLICTS: ReadonlySet<number> = new Set([
   1062, // duplicate key
   1205, // waited too long for a lock
   1213, // deadlock
+  3101, // MySQL: another member of a group was writing the same
 ]);
 
 /** The server, or the way to it, will be back: it restarts, fails over or has too many connections. */
@@ -31,7 +32,11 @@ const AWAY: ReadonlySet<number> = new Set([
   1203, // too many connections of this user
   1226, // the user is at a limit of this hour
   1317, // the statement was interrupted
+  1461, // too many prepared statements
+  1615, // a prepared statement is to be prepared again
   1927, // MariaDB: the connection was killed
+  1969, // MariaDB: the statement was interrupted, for the time that it took
+  3024, // MySQL: the same
   3169, // the session was killed
   4031, // the session had been idle for too long
 ]);
@@ -43,9 +48,23 @@ const CORRUPT: ReadonlySet<number> = new Set([1034, 1194, 1195, 1712]);
 const ACCESS_DENIED: ReadonlySet<number> = new Set([
   1044, 1045, 1130, 1131, 1132, 1142, 1143, 1227, 1251, 1370, 1396, 1524, 1698, 1820, 1862, 3118, 3159, 4151,
 ]);
+/** Those of {@link ACCESS_DENIED} that say who may do what with a table, once somebody has logged in. */
+const PRIVILEGE_MISSING: ReadonlySet<number> = new Set([1044, 1142, 1143, 1227, 1370]);
 const MISSING: ReadonlySet<number> = new Set([1049, 1146]);
-/** Unknown columns and indexes, and a binary log that has no room for READ COMMITTED. */
-const INCOMPATIBLE: ReadonlySet<number> = new Set([1054, 1064, 1176, 1273, 1364, 1665]);
+/** A binary log that has no room for READ COMMITTED. */
+const BINLOG_FORMAT = 1665;
+/** Unknown columns and indexes, and that log. */
+const INCOMPATIBLE: ReadonlySet<number> = new Set([1054, 1064, 1176, 1273, 1364, BINLOG_FORMAT]);
+/** The server has run out of something, or has lost its way: no fault of the statement. */
+const SERVER_FAILED: ReadonlySet<number> = new Set([
+  1030, // the storage engine failed
+  1037, // no memory
+  1038, // no memory to sort
+  1041, // no memory
+  1105, // unknown
+  1135, // no thread
+  1206, // no room for locks
+]);
 
 /** What Node says where a certificate or its owner is not trusted begins with these. */
 const TLS_CODES =
@@ -78,6 +97,18 @@ export function isTransientMysqlError(error: unknown): boolean {
   const number = serverErrorNumber(error);
   if (number !== undefined) return CONFLICTS.has(number) || AWAY.has(number) || READ_ONLY.has(number);
   return isConnectionLost(error);
+}
+
+/**
+ * True where the server refuses a statement for what it says: its syntax, the names in it, what this user may do with them,
+ * its values. The same again would be refused again.
+ */
+export function isStatementRefused(error: unknown): boolean {
+  const number = serverErrorNumber(error);
+  if (number === undefined || isTransientMysqlError(error)) return false;
+  if (ACCESS_DENIED.has(number)) return PRIVILEGE_MISSING.has(number);
+  const isServers = [STORAGE_FULL, CORRUPT, SERVER_FAILED].some((numbers) => numbers.has(number));
+  return !isServers && number !== BINLOG_FORMAT;
 }
 
 export function isReadOnlyServer(error: unknown): boolean {

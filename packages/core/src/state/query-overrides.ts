@@ -1,6 +1,7 @@
 import type { Kysely, QueryResult } from 'kysely';
 import { codeOf, type SqlTemplate } from '../config/sql-template.ts';
 import { ConfigurationError } from '../domain/errors.ts';
+import { isStatementRefused, serverErrorNumber } from './mysql-errors.ts';
 import { preparedQuery } from './prepared-query.ts';
 import type { StateTables } from './state-tables.ts';
 
@@ -22,6 +23,9 @@ export interface QueryOverrides {
   readonly endQuery?: SqlTemplate | undefined;
 }
 
+/** As the configuration names it. */
+type OverrideField = 'pull_query' | 'update_query' | 'insert_query' | 'start_query' | 'end_query';
+
 /** The rows that a `pull_query` asks for, its LIMIT raised by so many. */
 export async function pullCandidates(
   db: Kysely<StateTables>,
@@ -30,7 +34,7 @@ export async function pullCandidates(
 ): Promise<readonly string[]> {
   const limited = limitOf(pullQuery);
   const sql = limited === undefined ? pullQuery.sql : `${limited.query} LIMIT ${limited.limit + raisedBy}`;
-  return dirKeysOf(await db.executeQuery(preparedQuery(sql, [])));
+  return dirKeysOf(await executeOverride(db, 'pull_query', sql, []));
 }
 
 /** Which of these rows a `pull_query` asks for, whatever its LIMIT and its order. */
@@ -43,38 +47,58 @@ export async function pulledAmong(
   const values = dirKeys.map(() => '?').join(', ');
   // On a line of its own, the parenthesis is not part of a comment that the statement may end with.
   const sql = `SELECT dir_key FROM (${query}\n) AS pulled WHERE dir_key IN (${values})`;
-  return new Set(dirKeysOf(await db.executeQuery(preparedQuery(sql, dirKeys))));
+  return new Set(dirKeysOf(await executeOverride(db, 'pull_query', sql, dirKeys)));
 }
 
 function dirKeysOf({ rows }: QueryResult<{ readonly dirKey?: unknown }>): readonly string[] {
   return rows.map(({ dirKey }) => {
     if (typeof dirKey === 'string') return dirKey;
-    throw new ConfigurationError('CONFIG_INVALID', 'pull_query: a row of its result has no dir_key', { op: 'claim' });
+    throw wrongOverride('pull_query', 'a row of its result has no dir_key');
   });
 }
 
-/** Runs an override that is to change one row. @returns false where it changed none */
+/**
+ * Runs an override that is to change one row. @returns false where it changed none
+ * @throws ConfigurationError naming the field whose statement is refused
+ */
 export async function runOverride(
   db: Kysely<StateTables>,
+  field: OverrideField,
   override: SqlTemplate,
   values: readonly unknown[],
 ): Promise<boolean> {
-  const { numAffectedRows } = await db.executeQuery(preparedQuery(override.sql, values));
+  const { numAffectedRows } = await executeOverride(db, field, override.sql, values);
   return numAffectedRows !== undefined && numAffectedRows > 0n;
 }
 
-/** @throws ConfigurationError naming the field whose statement changed nothing: the row would be worked on over and over */
+/** @throws ConfigurationError naming the field whose statement is refused, or changed nothing: the row would be worked on over and over */
 export async function demandOverride(
   db: Kysely<StateTables>,
-  field: string,
+  field: OverrideField,
   override: SqlTemplate,
   values: readonly unknown[],
 ): Promise<void> {
-  if (await runOverride(db, override, values)) return;
-  const dirKey = values.at(-1);
-  throw new ConfigurationError('CONFIG_INVALID', `${field}: it changed no row for ${JSON.stringify(dirKey)}`, {
-    op: field,
-  });
+  if (await runOverride(db, field, override, values)) return;
+  throw wrongOverride(field, `it changed no row for ${JSON.stringify(values.at(-1))}`);
+}
+
+/** The operator has written the statement: what is wrong with it is told by the name of its field. */
+async function executeOverride(
+  db: Kysely<StateTables>,
+  field: OverrideField,
+  sql: string,
+  values: readonly unknown[],
+): Promise<QueryResult<{ readonly dirKey?: unknown }>> {
+  try {
+    return await db.executeQuery(preparedQuery(sql, values));
+  } catch (error) {
+    if (!(error instanceof Error) || !isStatementRefused(error)) throw error;
+    throw wrongOverride(field, `MySQL refuses it: ${error.message} (errno ${serverErrorNumber(error)})`, error);
+  }
+}
+
+function wrongOverride(field: OverrideField, problem: string, cause?: Error): ConfigurationError {
+  return new ConfigurationError('CONFIG_INVALID', `${field}: ${problem}`, { op: field, cause });
 }
 
 /** @returns the LIMIT that a statement ends with, and the statement without it */
