@@ -1,7 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { StoppedError } from '@object-transfer/core/domain/errors';
 import {
   type MysqlStateOptions,
   openMysqlState,
@@ -73,7 +76,7 @@ function options(
   connection: Partial<MysqlStateOptions['connection']>,
   others: Partial<MysqlStateOptions> = {},
 ): MysqlStateOptions {
-  return { connection: { ...home.connection, ...connection }, table: home.table, patienceMs: 300, ...others };
+  return { connection: { ...home.connection, ...connection }, table: home.table, openingPatienceMs: 300, ...others };
 }
 
 async function open(given: MysqlStateOptions): Promise<void> {
@@ -114,6 +117,54 @@ describe('a state that cannot be opened', () => {
     await expect(
       prepareMysqlState(options({ user: 'reader', password: 'the secret' }, { table: 'other' })),
     ).rejects.toMatchObject({ code: 'CONFIG_ACCESS_DENIED' });
+    await store.close();
+  });
+});
+
+describe('a server that is away when it is opened', () => {
+  const stopped = new StoppedError('stopped by SIGTERM');
+
+  it.each([
+    ['opening', openMysqlState],
+    ['preparing', prepareMysqlState],
+  ])('is told of from the first try on, and %s ends when it is told to stop, with the reason', async (_, begin) => {
+    const stop = new AbortController();
+    const told: unknown[] = [];
+    const onRetry = (error: unknown, attempt: number): void => {
+      told.push([error, attempt]);
+      if (attempt === 2) stop.abort(stopped);
+    };
+    const beginning = begin(options({ port: 1 }, { openingPatienceMs: 600_000, signal: stop.signal, onRetry }));
+    await expect(beginning).rejects.toBe(stopped);
+    expect(told).toMatchObject([
+      [{ code: 'STATE_UNAVAILABLE', message: expect.stringContaining('ECONNREFUSED') as string }, 1],
+      [{ code: 'STATE_UNAVAILABLE' }, 2],
+    ]);
+  });
+
+  it('ends at once when it is told to stop while nobody answers', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const stop = new AbortController();
+    const opening = openMysqlState(options({ port }, { connectTimeoutMs: 600_000, signal: stop.signal }));
+    const [socket] = (await once(silent, 'connection')) as [Socket];
+    const ended = once(socket.resume(), 'close');
+    stop.abort(stopped);
+    await expect(opening).rejects.toBe(stopped);
+    await ended;
+    silent.close();
+  });
+
+  it('is not asked where the signal has aborted before', async () => {
+    await expect(openMysqlState(options({ port: 1 }, { signal: AbortSignal.abort(stopped) }))).rejects.toBe(stopped);
+  });
+
+  it('is not concerned by the signal once it is open', async () => {
+    const stop = new AbortController();
+    const store = await openMysqlState(options({}, { signal: stop.signal }));
+    stop.abort(stopped);
+    expect(await store.getSubfolder('none/')).toBeUndefined();
     await store.close();
   });
 });

@@ -72,12 +72,8 @@ export class MysqlConnections {
     });
   }
 
-  get isClosed(): boolean {
-    return this.#closed !== undefined;
-  }
-
   async acquire(): Promise<MysqlSession> {
-    const connection = await this.#pool.getConnection();
+    const connection = await this.#connection();
     const session = new MysqlSession(connection, this.#statementTimeoutMs);
     if (this.#prepared.has(connection.connection)) return session;
     // Whoever waits for a statement is told why it failed; the event, told twice, would end the process.
@@ -92,18 +88,28 @@ export class MysqlConnections {
     }
   }
 
+  async #connection(): Promise<PoolConnection> {
+    try {
+      return await this.#pool.getConnection();
+    } catch (error) {
+      // The driver says so by an error without a code.
+      if (this.#closed !== undefined) throw Object.assign(error as Error, { code: 'ECONNABORTED' });
+      throw error;
+    }
+  }
+
   /** Statements under way get a moment; a server that does not answer is left. */
-  close(): Promise<void> {
-    this.#closed ??= this.#end();
+  close(graceMs = END_TIMEOUT_MS): Promise<void> {
+    this.#closed ??= this.#end(graceMs);
     return this.#closed;
   }
 
-  async #end(): Promise<void> {
+  async #end(graceMs: number): Promise<void> {
     const { promise: left, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
       resolve();
-    }, END_TIMEOUT_MS);
+    }, graceMs);
     try {
       await Promise.race([this.#pool.end(), left]);
     } finally {

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { StoppedError } from '../domain/errors.ts';
 import { MysqlRetry } from './mysql-retry.ts';
 
 let closing: AbortController;
@@ -61,13 +62,35 @@ describe('errors that may pass', () => {
     });
   });
 
-  it('are waited for no longer once the store is closed', async () => {
+  it('are told of while they are waited for, as they would be thrown', async () => {
+    const { work } = failing(answer(1040), answer(1053));
+    const told: unknown[] = [];
+    const onRetry = (error: unknown, attempt: number): void => void told.push([error, attempt]);
+    await new MysqlRetry({ server: 'db:3306/fleet', patienceMs: 60_000, signal: closing.signal, onRetry }).run(
+      'open',
+      work,
+    );
+    expect(told).toMatchObject([
+      [{ code: 'STATE_UNAVAILABLE', op: 'open' }, 1],
+      [{ code: 'STATE_UNAVAILABLE', op: 'open' }, 2],
+    ]);
+  });
+
+  it('are waited for no longer once the signal aborts, which is then the reason', async () => {
     const run = retryFor(600_000).run('claim', async () => {
-      closing.abort();
+      setImmediate(() => closing.abort(new StoppedError('stopped by SIGTERM')));
       throw answer(1040);
     });
-    await expect(run).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
-    await expect(retryFor(600_000).run('claim', async () => 'done')).rejects.toThrow('has been closed');
+    await expect(run).rejects.toMatchObject({ code: 'STOPPED' });
+    await expect(retryFor(600_000).run('claim', async () => 'done')).rejects.toMatchObject({ code: 'STOPPED' });
+  });
+
+  it('are an echo where the signal has aborted before them', async () => {
+    const run = retryFor(0).run('claim', async () => {
+      closing.abort(new StoppedError('stopped by SIGTERM'));
+      throw answer(1053);
+    });
+    await expect(run).rejects.toMatchObject({ code: 'STOPPED' });
   });
 });
 

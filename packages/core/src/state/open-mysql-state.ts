@@ -1,6 +1,7 @@
 import { Kysely } from 'kysely';
-import { ConfigurationError } from '../domain/errors.ts';
+import { ConfigurationError, StateError } from '../domain/errors.ts';
 import type { StateStore } from '../ports/state-store.ts';
+import { unlessAborted } from '../runtime/unless-aborted.ts';
 import { DatabaseClock } from './database-clock.ts';
 import { KyselyStateStore } from './kysely-state-store.ts';
 import { migrateMysql, type PreparedState, requireMigrated } from './migrate-mysql.ts';
@@ -25,6 +26,12 @@ export interface MysqlStateOptions {
   readonly maxConnections?: number | undefined;
   /** How long to go on trying while the server is away or others are in the way; default 60,000. */
   readonly patienceMs?: number | undefined;
+  /** The same while it opens, when most likely nobody has started the server, or its address is wrong; default 30,000. */
+  readonly openingPatienceMs?: number | undefined;
+  /** Ends the opening or preparing, with its reason; what has been opened is not concerned. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called while it opens for each try that has failed and is repeated, with its StateError and its number, from 1. */
+  readonly onRetry?: ((error: unknown, attempt: number) => void) | undefined;
   /** How long a connection may take to be made; default 10,000. */
   readonly connectTimeoutMs?: number | undefined;
   /** How long a statement may take; default 120,000. */
@@ -41,24 +48,21 @@ const MAX_CLOCK_SKEW_MS = 5 * 60_000;
 /**
  * Opens the state of a fleet. Its tables must have been prepared by this program's version.
  * @throws ConfigurationError `CONFIG_INVALID` (name of the table, TLS), `CONFIG_ACCESS_DENIED`, `CONFIG_STATE_MISSING`,
- *   `CONFIG_STATE_INCOMPATIBLE`, `CONFIG_STATE_TOO_NEW`, `CONFIG_CLOCK_SKEW`; StateError `STATE_UNAVAILABLE`
+ *   `CONFIG_STATE_INCOMPATIBLE`, `CONFIG_STATE_TOO_NEW`, `CONFIG_CLOCK_SKEW`; StateError `STATE_UNAVAILABLE`; the reason of the signal
  */
 export async function openMysqlState(options: MysqlStateOptions): Promise<StateStore> {
   const hostNow = options.now ?? Date.now;
   const server = new MysqlAccess(options, options.statementTimeoutMs ?? 120_000);
-  try {
+  return closingOnFailure(server, options, async () => {
     const clock = new DatabaseClock({ hostNow, databaseNow: options.databaseNow ?? (() => server.now()) });
-    const { skipsLocked } = await server.use('openState', async (session) => {
+    const { skipsLocked } = await server.use(server.opening, 'openState', async (session) => {
       const inspected = await inspectMysqlServer(session);
       await requireMigrated(session, server.names);
       return inspected;
     });
-    await server.retry.run('openState', async () => refuseSkew(hostNow(), await clock.measure()));
+    await server.opening.run('openState', async () => refuseSkew(hostNow(), await clock.measure()));
     return createStore(server, clock, skipsLocked, options.overrides);
-  } catch (error) {
-    await server.close();
-    throw error;
-  }
+  });
 }
 
 /**
@@ -69,13 +73,25 @@ export async function openMysqlState(options: MysqlStateOptions): Promise<StateS
 export async function prepareMysqlState(options: MysqlStateOptions): Promise<PreparedState> {
   // Copying a large table takes as long as it takes.
   const server = new MysqlAccess(options, undefined);
+  const prepared = await closingOnFailure(server, options, async () => {
+    await server.use(server.opening, 'prepareState', inspectMysqlServer);
+    return server.use(server.retry, 'prepareState', (session) => migrateMysql(session, server.names));
+  });
+  await server.close();
+  return prepared;
+}
+
+/** Where it was told to stop, nothing is waited for: not a server that does not answer, either. */
+async function closingOnFailure<T>(
+  server: MysqlAccess,
+  { signal }: Pick<MysqlStateOptions, 'signal'>,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
-    return await server.use('prepareState', async (session) => {
-      await inspectMysqlServer(session);
-      return migrateMysql(session, server.names);
-    });
-  } finally {
-    await server.close();
+    return await (signal === undefined ? work() : unlessAborted(work(), signal));
+  } catch (error) {
+    await server.close(signal?.aborted === true ? 0 : undefined);
+    throw error;
   }
 }
 
@@ -105,7 +121,11 @@ function createStore(
 class MysqlAccess {
   readonly names: StateTableNames;
   readonly connections: MysqlConnections;
+  /** For work. */
   readonly retry: MysqlRetry;
+  /** For what comes before it. */
+  readonly opening: MysqlRetry;
+  readonly #server: string;
   readonly #closing = new AbortController();
 
   constructor(options: MysqlStateOptions, statementTimeoutMs: number | undefined) {
@@ -118,15 +138,19 @@ class MysqlAccess {
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
       statementTimeoutMs,
     });
-    this.retry = new MysqlRetry({
-      server: `${connection.host}:${connection.port}/${database}`,
-      patienceMs: options.patienceMs ?? 60_000,
-      signal: this.#closing.signal,
+    this.#server = `${connection.host}:${connection.port}/${database}`;
+    const closed = this.#closing.signal;
+    this.retry = new MysqlRetry({ server: this.#server, patienceMs: options.patienceMs ?? 60_000, signal: closed });
+    this.opening = new MysqlRetry({
+      server: this.#server,
+      patienceMs: options.openingPatienceMs ?? 30_000,
+      signal: options.signal === undefined ? closed : AbortSignal.any([closed, options.signal]),
+      onRetry: options.onRetry,
     });
   }
 
-  use<T>(op: string, work: (session: MysqlSession) => Promise<T>): Promise<T> {
-    return this.retry.run(op, () => this.#useOnce(work));
+  use<T>(retry: MysqlRetry, op: string, work: (session: MysqlSession) => Promise<T>): Promise<T> {
+    return retry.run(op, () => this.#useOnce(work));
   }
 
   /** The server's clock. Called within a retry. */
@@ -137,9 +161,10 @@ class MysqlAccess {
     });
   }
 
-  async close(): Promise<void> {
-    this.#closing.abort();
-    await this.connections.close();
+  async close(graceMs?: number): Promise<void> {
+    const reason = `the connection to MySQL at ${this.#server} has been closed`;
+    this.#closing.abort(new StateError('STATE_UNAVAILABLE', reason, { op: 'close', source: this.#server }));
+    await this.connections.close(graceMs);
   }
 
   async #useOnce<T>(work: (session: MysqlSession) => Promise<T>): Promise<T> {
