@@ -31,14 +31,19 @@ export class ClaimedSubfolders {
   }
 
   /**
-   * Gives back what nobody took. However that goes, nothing is extended any more: a timer left running would keep the
+   * Gives back what nobody took, all at once: a publisher that is told to stop has seconds. However that goes, nothing is extended any more: a timer left running would keep the
    * process alive for ever.
    * @throws what the store threw first
    */
   async close(): Promise<void> {
     const keepers = this.#waiting.splice(0);
-    await Promise.all(keepers.map((keeper) => keeper.stop()));
-    for (const keeper of keepers) await this.#store.releaseSubfolder(keeper.lease);
+    const releases = await Promise.allSettled(
+      keepers.map(async (keeper) => {
+        await keeper.stop();
+        await this.#store.releaseSubfolder(keeper.lease);
+      }),
+    );
+    for (const release of releases) if (release.status === 'rejected') throw release.reason;
   }
 
   async #claim(): Promise<void> {

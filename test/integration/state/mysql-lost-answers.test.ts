@@ -209,8 +209,9 @@ describe('when the server does it and its answer is lost', () => {
   it('settles a control, reports a worker, records an error', async () => {
     expect(await losing(/COMMIT/, () => store.settleControl('name', 'mine'))).toBe('mine');
     const report = { workerId: 'w', runId: 'r', mode: 'rsync', host: 'host', pid: 1, counters: {} };
-    await losing(/COMMIT/, () => store.reportWorker(report));
-    expect(await store.listWorkers('r')).toHaveLength(1);
+    await losing(/insert/, () => store.reportWorker(report));
+    await losing(/update/, () => store.reportWorker({ ...report, counters: { messages: 1 } }));
+    expect(await store.listWorkers('r')).toMatchObject([{ counters: { messages: 1 } }]);
     const error = { dirKey: 'a/', key: 'a/x', code: 'X', message: 'x', attempts: 1 };
     await losing(/COMMIT/, () => store.recordObjectErrors([error]));
     expect(await store.listOpenObjectErrors({ limit: 9 })).toMatchObject([error]);

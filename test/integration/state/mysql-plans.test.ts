@@ -81,6 +81,18 @@ async function statementsOf(work: () => Promise<void>): Promise<readonly string[
   return rows.map((row) => String(row['statement'])).filter((sql) => /^(select|update) .*`state/.test(sql));
 }
 
+/** Statements that the server has been sent since it started, asking for them included. */
+async function questions(): Promise<number> {
+  const [row] = await home.query("SHOW GLOBAL STATUS LIKE 'Questions'");
+  return Number(row?.['Value']);
+}
+
+async function questionsOf(work: () => Promise<unknown>): Promise<number> {
+  const before = await questions();
+  await work();
+  return (await questions()) - before;
+}
+
 /** Rows that the server has looked at since it started, in indexes and tables. */
 async function reads(): Promise<number> {
   const rows = await home.query("SHOW GLOBAL STATUS LIKE 'Handler_read%'");
@@ -119,6 +131,13 @@ describe('the cost of the statements', () => {
   it('reads next to nothing where no row can be claimed', async () => {
     while ((await claim(5000)).length > 0);
     expect(await readsOf(() => claim(16))).toBeLessThan(20);
+  });
+
+  it('is one statement for a heartbeat, whose worker has reported before', async () => {
+    const report = { workerId: 'beating', runId: 'r', mode: 'rsync', host: 'host', pid: 1, counters: {} };
+    const asking = await questionsOf(async () => undefined);
+    await store.reportWorker(report);
+    expect((await questionsOf(() => store.reportWorker(report))) - asking).toBe(1);
   });
 
   it('reads, to count what is held, what is held', async () => {

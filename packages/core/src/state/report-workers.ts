@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import type { WorkerRecord, WorkerReport } from '../ports/state-store.ts';
 import type { StateTables } from './state-tables.ts';
 
+/** One statement, but for the first time: a fleet's workers do little else as often. */
 export async function reportWorker(db: Kysely<StateTables>, report: WorkerReport, now: number): Promise<void> {
   const columns = {
     runId: report.runId ?? null,
@@ -11,18 +12,24 @@ export async function reportWorker(db: Kysely<StateTables>, report: WorkerReport
     counters: JSON.stringify(report.counters),
     heartbeatAt: now,
   };
-  await db.transaction().execute(async (transaction) => {
-    const { numUpdatedRows } = await transaction
+  const update = async (): Promise<boolean> => {
+    const { numUpdatedRows } = await db
       .updateTable('workers')
       .set(columns)
       .where('workerId', '=', report.workerId)
       .executeTakeFirst();
-    if (numUpdatedRows > 0n) return;
-    await transaction
+    return numUpdatedRows > 0n;
+  };
+  if (await update()) return;
+  try {
+    await db
       .insertInto('workers')
       .values({ workerId: report.workerId, ...columns })
       .execute();
-  });
+  } catch (error) {
+    // It may have been added meanwhile, by another report of the same worker.
+    if (!(await update())) throw error;
+  }
 }
 
 export async function listWorkers(db: Kysely<StateTables>, runId: string): Promise<readonly WorkerRecord[]> {

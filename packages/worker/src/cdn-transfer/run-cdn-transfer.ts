@@ -13,15 +13,24 @@ export interface CdnTransferOptions extends SettleContext {
   readonly runId: string | undefined;
   readonly maxMessagesPerPull: number;
   readonly leaseMs: number;
+  /**
+   * Between two reports to the state, give or take a fifth. Default 1,000 for the worker of a run, which shows what its
+   * workers do; 12,500 for any other: hundreds of them share one database.
+   */
+  readonly heartbeatMs?: number | undefined;
   /** Nothing more is pulled once it aborts; what is under way is finished or handed back in time. */
   readonly stop: AbortSignal;
 }
 
 /** Messages in a process's hands: enough for the full concurrency even where a message holds ten objects, as the reference's do. */
 const MESSAGES_IN_FLIGHT = 16;
-/** Of the 30 s that a preempted VM gets, with some left for handing back. */
-const DRAIN_MS = 20_000;
-const HEARTBEAT_MS = 1_000;
+/** With the 5 s that handlers get to hand back, and the last report, 25 of the 30 s that a preempted VM gets. */
+const DRAIN_MS = 17_000;
+const RUN_HEARTBEAT_MS = 1_000;
+/** A worker whose last report is a minute old is gone: it may miss three. */
+const FLEET_HEARTBEAT_MS = 12_500;
+/** Of an interval, up or down: workers that were started at once do not go on reporting at once. */
+const HEARTBEAT_JITTER = 0.2;
 /** What the last report gets: a worker that ends does not wait for a state that is away. */
 const LAST_REPORT_MS = 3_000;
 
@@ -45,13 +54,14 @@ export async function runCdnTransfer(options: CdnTransferOptions): Promise<void>
     report().catch((error: unknown) => {
       options.logger.warn(errorFields(error), 'the heartbeat could not be stored');
     });
+  const { heartbeatMs = options.runId === undefined ? FLEET_HEARTBEAT_MS : RUN_HEARTBEAT_MS } = options;
   let reporting: Promise<void> | undefined;
   const heartbeat = setInterval(() => {
     // One at a time: while the state is away they would pile up.
     reporting ??= tryToReport().finally(() => {
       reporting = undefined;
     });
-  }, HEARTBEAT_MS);
+  }, jittered(heartbeatMs));
   try {
     await consumeMessages({
       subscription: options.subscription,
@@ -70,4 +80,8 @@ export async function runCdnTransfer(options: CdnTransferOptions): Promise<void>
     await Promise.race([lastReport, sleep(LAST_REPORT_MS, done.signal).catch(() => undefined)]);
     done.abort();
   }
+}
+
+function jittered(ms: number): number {
+  return ms * (1 + HEARTBEAT_JITTER * (2 * Math.random() - 1));
 }
