@@ -3,7 +3,9 @@ import type { StateStore, SubfolderLease } from '@object-transfer/core/ports/sta
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StateStoreHarness } from './state-store-harness.ts';
 import { describeAddedSubfolders } from './state-store-subfolders-suite.ts';
+import { describeDifferencesAndRuns } from './state-store-differences-suite.ts';
 import { describeStateRecords } from './state-store-records-suite.ts';
+import { describeSubfolderWork } from './state-store-work-suite.ts';
 
 const LEASE_MS = 30_000;
 const FIGURES = {
@@ -13,6 +15,7 @@ const FIGURES = {
   gcsObjectCount: 2,
   missingCount: 0,
   mismatchedCount: 0,
+  unprovenCount: 0,
   extraCount: 0,
 };
 
@@ -20,6 +23,8 @@ const FIGURES = {
 export function describeStateStore(name: string, createHarness: () => Promise<StateStoreHarness>): void {
   describeStateRecords(name, createHarness);
   describeAddedSubfolders(name, createHarness);
+  describeSubfolderWork(name, createHarness);
+  describeDifferencesAndRuns(name, createHarness);
 
   describe(`${name} as a state store`, () => {
     let harness: StateStoreHarness;
@@ -290,13 +295,19 @@ export function describeStateStore(name: string, createHarness: () => Promise<St
       }
       const statuses = (await store.listSubfolders(undefined, 100)).map(subfolderStatus);
       const count = (status: string): number => statuses.filter((s) => s === status).length;
-      expect([count('waiting'), count('published'), count('verified'), count('mismatched')]).toEqual([1, 1, 2, 6]);
+      expect([count('waiting'), count('published'), count('verified'), count('mismatched')]).toEqual([1, 1, 2, 5]);
+      expect(count('failed')).toBe(1);
       expect(await store.countSubfolders()).toEqual({
         total: 10,
         waiting: 1,
         published: 1,
         verified: 2,
-        mismatched: 6,
+        mismatched: 5,
+        failed: 1,
+        checked: 8,
+        repaired: 0,
+        beingChecked: 0,
+        beingRepaired: 0,
         objectsPublished: 18,
         bytesPublished: 900,
       });

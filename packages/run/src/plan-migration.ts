@@ -62,7 +62,7 @@ export async function planMigration(context: PlanContext, signal: AbortSignal): 
     plan.subfolders++;
     plan.listed += figures.s3ObjectCount;
     plan.missing += figures.missingCount;
-    plan.mismatched += figures.mismatchedCount;
+    plan.mismatched += figures.mismatchedCount + figures.unprovenCount;
     plan.extra += figures.extraCount;
     plan.bytesListed += figures.s3SizeBytes;
   };

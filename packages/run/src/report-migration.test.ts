@@ -15,6 +15,7 @@ const EQUAL: CheckFigures = {
   gcsObjectCount: 10,
   missingCount: 0,
   mismatchedCount: 0,
+  unprovenCount: 0,
   extraCount: 0,
 };
 const NOTHING_WORKED = { objectsTransferred: 0, objectsSkipped: 0, objectsFailed: 0, bytesTransferred: 0 };

@@ -21,7 +21,7 @@ export async function reportMigration(sources: ReportSources): Promise<Migration
   const explained = new Set(sources.subfolderFailures.map(({ key }) => key));
   const unexplained: ReportedFailure[] = [];
   for await (const row of eachSubfolder(stateStore)) {
-    const notEqual = row.missingCount + row.mismatchedCount;
+    const notEqual = row.missingCount + row.mismatchedCount + row.unprovenCount;
     totals.subfolders++;
     totals.objects += row.s3ObjectCount;
     totals.bytes += row.s3SizeBytes;

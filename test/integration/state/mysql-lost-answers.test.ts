@@ -15,6 +15,7 @@ const FIGURES = {
   gcsObjectCount: 2,
   missingCount: 0,
   mismatchedCount: 0,
+  unprovenCount: 0,
   extraCount: 0,
 };
 

@@ -173,6 +173,7 @@ describe('start_query and end_query', () => {
     gcsObjectCount: 1,
     missingCount: 1,
     mismatchedCount: 0,
+    unprovenCount: 0,
     extraCount: 0,
   };
 
@@ -233,6 +234,7 @@ describe('a statement that MySQL refuses', () => {
     gcsObjectCount: 1,
     missingCount: 0,
     mismatchedCount: 0,
+    unprovenCount: 0,
     extraCount: 0,
   };
   const use: Readonly<Record<keyof QueryOverrides, (store: StateStore) => Promise<unknown>>> = {

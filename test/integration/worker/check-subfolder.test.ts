@@ -68,6 +68,7 @@ describe('comparing', () => {
         gcsObjectCount: 2,
         missingCount: 0,
         mismatchedCount: 0,
+        unprovenCount: 0,
         extraCount: 0,
       },
       differences: [],
@@ -98,7 +99,8 @@ describe('comparing', () => {
       s3ObjectCount: 5,
       gcsObjectCount: 5,
       missingCount: 1,
-      mismatchedCount: 3,
+      mismatchedCount: 2,
+      unprovenCount: 1,
       extraCount: 1,
     });
   });

@@ -8,12 +8,19 @@ const WAITING: Subfolder = {
   syncCheckInProgress: false,
   syncCheckFrequency: 0,
   syncCheckError: undefined,
+  syncCheckPublished: false,
+  rsyncPublished: false,
+  rsyncInProgress: false,
+  rsyncFrequency: 0,
+  rsyncError: undefined,
+  rsyncAttempts: 0,
   s3SizeBytes: 0,
   gcsSizeBytes: 0,
   s3ObjectCount: 0,
   gcsObjectCount: 0,
   missingCount: 0,
   mismatchedCount: 0,
+  unprovenCount: 0,
   extraCount: 0,
   objectsPublished: 0,
   bytesPublished: 0,
@@ -48,11 +55,10 @@ describe('a subfolder is', () => {
   });
 
   test.each<[string, Partial<Subfolder>]>([
-    ['an error', { syncCheckError: 'DESTINATION_UNAVAILABLE: 503' }],
-    ['an empty error', { syncCheckError: '' }],
     ['a missing object', { missingCount: 1, gcsObjectCount: 1, gcsSizeBytes: 5 }],
     ['a missing empty object', { missingCount: 1, gcsObjectCount: 1 }],
     ['a different object of the same size', { mismatchedCount: 1 }],
+    ['an object that nothing proves equal', { unprovenCount: 1 }],
     ['fewer objects', { gcsObjectCount: 1 }],
     ['more objects, none of them known as extra', { gcsObjectCount: 3 }],
     ['other sizes, as the reference tool finds them', { s3ObjectCount: 0, gcsObjectCount: 0, gcsSizeBytes: 9 }],
@@ -61,6 +67,21 @@ describe('a subfolder is', () => {
   ])('mismatched where a check ended with %s', (_reason, found) => {
     expect(subfolderStatus({ ...VERIFIED, ...found })).toBe('mismatched');
     expect(isVerified({ ...VERIFIED, ...found })).toBe(false);
+  });
+
+  test.each<[string, Partial<Subfolder>]>([
+    ['could not be compared', { syncCheckError: 'DESTINATION_UNAVAILABLE: 503' }],
+    ['could not be compared, for no reason', { syncCheckError: '' }],
+    ['is not equal after all its repairs', { missingCount: 1, rsyncAttempts: 3 }],
+  ])('failed where it %s', (_reason, found) => {
+    expect(subfolderStatus({ ...VERIFIED, ...found })).toBe('failed');
+    expect(isVerified({ ...VERIFIED, ...found })).toBe(false);
+  });
+
+  test('mismatched as long as there are repairs left, failed afterwards', () => {
+    const row = { ...VERIFIED, missingCount: 1, rsyncAttempts: 2 };
+    expect(subfolderStatus(row)).toBe('mismatched');
+    expect(subfolderStatus(row, 2)).toBe('failed');
   });
 
   test('verified whatever the destination has beyond the source', () => {

@@ -8,6 +8,8 @@ export interface CheckFigures {
   readonly missingCount: number;
   /** On both sides, with different content. */
   readonly mismatchedCount: number;
+  /** On both sides with the same size, and nothing that says whether the content is the same. */
+  readonly unprovenCount: number;
   /** At the destination only. */
   readonly extraCount: number;
 }
@@ -18,16 +20,25 @@ export interface CheckFigures {
  *
  * initialTransfer and not cdnTransferPublished: waiting for, or claimed by, a publisher.
  * cdnTransferPublished: every object of it has been confirmed by the queue.
- * syncCheckInProgress: a worker is comparing the two sides; the figures are of the check before.
- * After a check (syncCheckFrequency > 0): verified or mismatched, as {@link isVerified} says.
+ * syncCheckPublished: the queue has, or had, it to be compared. rsyncPublished: to be repaired, likewise.
+ * syncCheckInProgress, rsyncInProgress: a worker is comparing or repairing; the figures are of the comparison before.
+ * After a comparison (syncCheckFrequency > 0): verified, or to be repaired, as {@link subfolderStatus} says.
  */
 export interface Subfolder extends CheckFigures {
   readonly dirKey: string;
   readonly initialTransfer: boolean;
   readonly cdnTransferPublished: boolean;
+  readonly syncCheckPublished: boolean;
   readonly syncCheckInProgress: boolean;
   readonly syncCheckFrequency: number;
   readonly syncCheckError: string | undefined;
+  readonly rsyncPublished: boolean;
+  readonly rsyncInProgress: boolean;
+  /** Repairs that have ended, ever. */
+  readonly rsyncFrequency: number;
+  readonly rsyncError: string | undefined;
+  /** Repairs that have ended since the subfolder was last found equal, and that it still was not. */
+  readonly rsyncAttempts: number;
   readonly objectsPublished: number;
   readonly bytesPublished: number;
 }
@@ -37,21 +48,30 @@ const SUBFOLDER_STATUS = {
   waiting: 'waiting',
   /** Every object of it is on the queue or has been. */
   published: 'published',
-  /** Compared, and not equal. */
+  /** Compared, and not equal: to be repaired. */
   mismatched: 'mismatched',
+  /** Not equal after as many repairs as there may be, or could not be compared: for somebody to look at. */
+  failed: 'failed',
   /** Compared, and proven equal: the only status that counts as done. */
   verified: 'verified',
 } as const;
 export type SubfolderStatus = (typeof SUBFOLDER_STATUS)[keyof typeof SUBFOLDER_STATUS];
 
-export function subfolderStatus(row: Subfolder): SubfolderStatus {
-  if (row.syncCheckFrequency > 0) return isVerified(row) ? SUBFOLDER_STATUS.verified : SUBFOLDER_STATUS.mismatched;
+/** Repairs of one subfolder, unless the settings say otherwise. */
+export const DEFAULT_MAX_RSYNC_ATTEMPTS = 3;
+
+export function subfolderStatus(row: Subfolder, maxRsyncAttempts = DEFAULT_MAX_RSYNC_ATTEMPTS): SubfolderStatus {
+  if (row.syncCheckFrequency > 0) {
+    if (isVerified(row)) return SUBFOLDER_STATUS.verified;
+    const isGivenUp = row.syncCheckError !== undefined || row.rsyncAttempts >= maxRsyncAttempts;
+    return isGivenUp ? SUBFOLDER_STATUS.failed : SUBFOLDER_STATUS.mismatched;
+  }
   return row.cdnTransferPublished ? SUBFOLDER_STATUS.published : SUBFOLDER_STATUS.waiting;
 }
 
 /**
  * Only this counts as done: checked without an error, sizes and counts equal apart from what the destination has
- * beyond the source, nothing missing and nothing mismatched.
+ * beyond the source, nothing missing, nothing mismatched and nothing unproven.
  */
 export function isVerified(row: Subfolder): boolean {
   return row.syncCheckFrequency > 0 && row.syncCheckError === undefined && figuresMatch(row);
@@ -70,6 +90,7 @@ export function figuresMatch(figures: CheckFigures): boolean {
     sizesMatch &&
     figures.missingCount === 0 &&
     figures.mismatchedCount === 0 &&
+    figures.unprovenCount === 0 &&
     figures.gcsObjectCount - figures.extraCount === figures.s3ObjectCount
   );
 }

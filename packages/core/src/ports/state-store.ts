@@ -15,7 +15,18 @@ export interface ClaimRequest {
   readonly owner: string;
   readonly leaseMs: number;
   readonly limit: number;
+  /** What they are claimed for; default `objects`. */
+  readonly target?: ClaimTarget | undefined;
 }
+
+/**
+ * What a publisher claims subfolders for: `objects` to transfer them, `syncCheck` to have them compared, `rsync` to have
+ * those repaired that are not equal, `rsyncExtras` those that are equal but for what only the destination has.
+ */
+export type ClaimTarget = 'objects' | 'syncCheck' | 'rsync' | 'rsyncExtras';
+
+/** How a comparison or a repair of a subfolder ended: with the figures of a comparison, or with why there are none. */
+export type WorkOutcome = { readonly figures: CheckFigures } | { readonly error: string };
 
 export interface PublishedCounts {
   readonly objects: number;
@@ -31,21 +42,26 @@ export interface ObjectErrorRecord {
   readonly attempts: number;
 }
 
-/** Which open errors to list. Pages follow the keys of one subfolder. */
-export type OpenObjectErrorFilter = {
+/** Which open errors to list. */
+export interface OpenObjectErrorFilter {
   readonly limit: number;
-} & (
-  | {
-      readonly dirKey: string;
-      /** Only keys after this one, which is the last of the page before. */
-      readonly afterKey?: string | undefined;
-    }
-  | {
-      /** `undefined` lists the errors of all subfolders. */
-      readonly dirKey?: string | undefined;
-      readonly afterKey?: undefined;
-    }
-);
+  /** `undefined` lists the errors of all subfolders. */
+  readonly dirKey?: string | undefined;
+  /** `undefined` lists all codes. */
+  readonly code?: string | undefined;
+  /** Only keys after this one, which is the last of the page before. */
+  readonly afterKey?: string | undefined;
+}
+
+export interface ObjectErrorCount {
+  readonly code: string;
+  readonly count: number;
+}
+
+/** What is to be done again: publishing the objects, comparing, or repairing. */
+export type SubfolderReset = 'objects' | 'syncCheck' | 'rsync';
+
+export type RunCounters = Readonly<Record<string, number>>;
 
 export interface OpenObjectError extends ObjectErrorRecord {
   readonly firstSeen: Date;
@@ -71,6 +87,9 @@ export interface RunRecord {
   readonly endedAt: Date | undefined;
   readonly status: RunStatus;
   readonly exitMessage: string | undefined;
+  /** Who started it, as the operating system knows them. */
+  readonly userName: string | undefined;
+  readonly counters: RunCounters;
 }
 
 export interface WorkerReport {
@@ -88,10 +107,18 @@ export interface WorkerRecord extends WorkerReport {
 
 export interface SubfolderCounts {
   readonly total: number;
+  /** By status, see `subfolderStatus`: these five add up to `total`. */
   readonly waiting: number;
   readonly published: number;
   readonly mismatched: number;
+  readonly failed: number;
   readonly verified: number;
+  /** Compared at least once. */
+  readonly checked: number;
+  /** Of the verified, those that were repaired at least once. */
+  readonly repaired: number;
+  readonly beingChecked: number;
+  readonly beingRepaired: number;
   readonly objectsPublished: number;
   readonly bytesPublished: number;
 }
@@ -109,18 +136,24 @@ export interface StateStore {
   getSubfolder(dirKey: string): Promise<Subfolder | undefined>;
   /** Rows after `afterDirKey` (exclusive; `undefined` starts at the beginning) in byte order, at most `limit`. */
   listSubfolders(afterDirKey: string | undefined, limit: number): Promise<readonly Subfolder[]>;
-  countSubfolders(): Promise<SubfolderCounts>;
+  /** @param maxRsyncAttempts repairs after which a subfolder counts as failed; default 3 */
+  countSubfolders(maxRsyncAttempts?: number): Promise<SubfolderCounts>;
 
-  /** Takes subfolders whose objects are to be published and that nobody holds, or whose lease has run out. */
+  /**
+   * Takes subfolders that wait for a publisher (of their objects, unless the request says otherwise) and that nobody holds,
+   * or whose lease has run out.
+   */
   claimSubfolders(request: ClaimRequest): Promise<readonly SubfolderLease[]>;
-  /** How many subfolders whose objects are to be published somebody holds, so that they cannot be claimed yet. */
-  countHeldUnpublished(): Promise<number>;
+  /** How many subfolders that wait for a publisher somebody holds, so that they cannot be claimed yet. */
+  countHeldUnpublished(target?: ClaimTarget): Promise<number>;
   /** @returns the prolonged lease, or `undefined` where it was lost */
   extendSubfolderLease(lease: SubfolderLease, leaseMs: number): Promise<SubfolderLease | undefined>;
   /** Gives the subfolder back unpublished. @returns false where the lease was lost */
   releaseSubfolder(lease: SubfolderLease): Promise<boolean>;
   /** Marks the subfolder as published, after the queue has confirmed every message. @returns false where the lease was lost */
   confirmPublished(lease: SubfolderLease, counts: PublishedCounts): Promise<boolean>;
+  /** As {@link confirmPublished}, for a subfolder whose comparison or repair the queue has confirmed. */
+  confirmWorkPublished(lease: SubfolderLease, target: Exclude<ClaimTarget, 'objects'>): Promise<boolean>;
 
   /**
    * Begins a check where nobody holds the subfolder and neither a check nor a repair is going on; one whose lease has run
@@ -128,15 +161,22 @@ export interface StateStore {
    */
   startSyncCheck(dirKey: string, owner: string, leaseMs: number): Promise<SubfolderLease | undefined>;
   /** Stores what the check found, or why it could not. @returns false where the lease was lost */
-  finishSyncCheck(
-    lease: SubfolderLease,
-    result: { readonly figures: CheckFigures } | { readonly error: string },
-  ): Promise<boolean>;
+  finishSyncCheck(lease: SubfolderLease, outcome: WorkOutcome): Promise<boolean>;
   /**
    * Ends a check that was broken off and has no result: the row is as if it had never begun.
    * @returns false where the lease was lost
    */
   releaseSyncCheck(lease: SubfolderLease): Promise<boolean>;
+
+  /** Begins a repair, on the terms of {@link startSyncCheck}. */
+  startRsync(dirKey: string, owner: string, leaseMs: number): Promise<SubfolderLease | undefined>;
+  /**
+   * Stores what the comparison after the repair found, or why there is none. A subfolder that is not equal is published
+   * for the next repair, unless this was the last of `maxAttempts`. @returns false where the lease was lost
+   */
+  finishRsync(lease: SubfolderLease, outcome: WorkOutcome, maxAttempts: number): Promise<boolean>;
+  /** As {@link releaseSyncCheck}. */
+  releaseRsync(lease: SubfolderLease): Promise<boolean>;
 
   /**
    * Adds to the open errors, one per key; one that is open already gets the new code, message and attempts, one that was
@@ -145,6 +185,15 @@ export interface StateStore {
   recordObjectErrors(errors: readonly ObjectErrorRecord[]): Promise<void>;
   /** Closes the open errors of these keys. */
   resolveObjectErrors(dirKey: string, keys: readonly string[]): Promise<void>;
+  /**
+   * Opens an error for each object of a subfolder that a comparison found unequal and that has none; one that is open keeps
+   * its reason. Each key once.
+   */
+  recordDifferences(dirKey: string, differences: readonly ObjectErrorRecord[]): Promise<void>;
+  /** Closes the open errors of a subfolder that were last seen before a comparison began that is complete. @returns how many */
+  resolveUnseenErrors(dirKey: string, seenBefore: Date): Promise<number>;
+  /** How many open errors there are of each code, the most frequent first. */
+  countOpenObjectErrors(dirKey?: string): Promise<readonly ObjectErrorCount[]>;
   /** Open errors of a subfolder, or of all, in the order of their keys, at most `limit`. */
   listOpenObjectErrors(filter: OpenObjectErrorFilter): Promise<readonly OpenObjectError[]>;
 
@@ -158,13 +207,23 @@ export interface StateStore {
     readonly job: string;
     readonly host: string;
     readonly pid: number;
+    readonly userName?: string | undefined;
     readonly staleAfterMs: number;
     readonly isAlive: (other: RunRecord) => boolean;
   }): Promise<void>;
   /** @throws StateError `STATE_LEASE_LOST` where the run has ended, or another has taken over */
-  heartbeatRun(runId: string): Promise<void>;
+  heartbeatRun(runId: string, counters?: RunCounters): Promise<void>;
   /** @throws StateError `STATE_LEASE_LOST` as {@link heartbeatRun} */
-  endRun(runId: string, status: Exclude<RunStatus, 'RUNNING'>, exitMessage: string | undefined): Promise<void>;
+  endRun(
+    runId: string,
+    status: Exclude<RunStatus, 'RUNNING'>,
+    exitMessage: string | undefined,
+    counters?: RunCounters,
+  ): Promise<void>;
+  /** Runs, the latest first; `running` are those that have not ended, whether or not their process lives. */
+  listRuns(filter: { readonly running?: boolean | undefined; readonly limit: number }): Promise<readonly RunRecord[]>;
+  /** Ends a run from outside. @returns false where it has ended already, or there is no such run */
+  abandonRun(runId: string, exitMessage: string): Promise<boolean>;
 
   /** Stores a worker's heartbeat and counters. */
   reportWorker(report: WorkerReport): Promise<void>;
@@ -175,6 +234,11 @@ export interface StateStore {
    * @returns the value that holds
    */
   settleControl(name: string, value: string): Promise<string>;
+
+  /** Makes subfolders due again, whoever holds them. @returns how many of the keys have a row */
+  resetSubfolders(reset: SubfolderReset, dirKeys: readonly string[]): Promise<number>;
+  /** Ends what somebody does to a subfolder, at once. @returns false where nobody did anything, or there is no row */
+  abandonSubfolder(dirKey: string): Promise<boolean>;
 
   /**
    * Lets go of every lease whose owner `isDead` says is gone, without waiting for it to run out: after a crash on one

@@ -1,5 +1,6 @@
 import { type Kysely, type Selectable, sql } from 'kysely';
-import type { ClaimRequest, SubfolderLease } from '../ports/state-store.ts';
+import type { ClaimRequest, ClaimTarget, SubfolderLease } from '../ports/state-store.ts';
+import { claimIndexOf, isDue } from './claim-targets.ts';
 import type { SqlTemplate } from '../config/sql-template.ts';
 import { pullCandidates, pulledAmong } from './query-overrides.ts';
 import type { StateTables } from './state-tables.ts';
@@ -18,13 +19,13 @@ export async function claimSubfolders(
   db: Kysely<StateTables>,
   request: LeaseRequest,
   now: number,
-  { skipsLocked, pullQuery, claimHint }: ClaimWays,
+  { skipsLocked, pullQuery, forcesIndex }: ClaimWays,
 ): Promise<readonly SubfolderLease[]> {
   let skipping = skipsLocked && pullQuery === undefined;
   for (let lost = 0; ;) {
     const { found, taken } = await db
       .transaction()
-      .execute((transaction) => take(transaction, request, now, { skipping, lost, pullQuery, claimHint }));
+      .execute((transaction) => take(transaction, request, now, { skipping, lost, pullQuery, forcesIndex }));
     if (taken.length > 0) {
       const expiresAt = new Date(now + request.leaseMs);
       return taken.map((dirKey) => ({ dirKey, leaseOwner: request.leaseOwner, expiresAt }));
@@ -38,7 +39,7 @@ export async function claimSubfolders(
 interface ClaimWays {
   /** See `KyselyStateStoreOptions`. */
   readonly skipsLocked: boolean;
-  readonly claimHint: string;
+  readonly forcesIndex: boolean;
   /** Asks for the rows, in place of the built-in statement. */
   readonly pullQuery?: SqlTemplate | undefined;
 }
@@ -47,8 +48,6 @@ interface ClaimWays {
 type LeaseRequest = ClaimRequest & { readonly leaseOwner: string };
 
 /**
- * The 0 and 1 are literals so that SQLite's planner sees that the partial index holds these rows.
- *
  * A check or repair whose lease has run out died with it: its mark goes, as nothing would be left to tell it from a mark
  * that was set by hand, once this lease ends. A mark without any lease is one of those and stays.
  */
@@ -58,16 +57,16 @@ async function take(
   now: number,
   look: Omit<ClaimWays, 'skipsLocked'> & { readonly skipping: boolean; readonly lost: number },
 ): Promise<{ readonly found: number; readonly taken: readonly string[] }> {
-  const { leaseOwner, limit } = request;
+  const { leaseOwner, limit, target = 'objects' } = request;
   // Those who lose a race would meet again at the next rows: they spread out.
   const spread = Math.min(limit * 2 ** look.lost, Math.max(limit, MAX_SPREAD));
-  const { pullQuery, claimHint } = look;
+  const { pullQuery, forcesIndex } = look;
   const candidates =
     pullQuery === undefined
-      ? await claimableSubfolders(db, now, spread, claimHint)
+      ? await claimableSubfolders(db, target, now, spread, forcesIndex)
           .$if(look.skipping, (query) => query.forUpdate().skipLocked())
           .execute()
-      : await pulledSubfolders(db, pullQuery, now, claimHint);
+      : await pulledSubfolders(db, target, pullQuery, now, forcesIndex);
   const keys = someOf(candidates, limit).map(({ dirKey }) => dirKey);
   if (keys.length === 0) return { found: 0, taken: [] };
   const { numUpdatedRows } = await db
@@ -85,9 +84,7 @@ async function take(
       leaseExpiresAt: now + request.leaseMs,
     }))
     .where('dirKey', 'in', keys)
-    .$if(pullQuery === undefined, (query) =>
-      query.where('initialTransfer', '=', 1).where('cdnTransferPublished', '=', 0),
-    )
+    .$if(pullQuery === undefined, (query) => query.where((eb) => isDue(eb, target)))
     .where('leaseExpiresAt', '<=', now)
     .executeTakeFirst();
   if (Number(numUpdatedRows) === keys.length) return { found: keys.length, taken: keys };
@@ -99,8 +96,14 @@ async function take(
  * What a `pull_query` asks for and nobody holds, locked. It knows of no leases: its LIMIT is raised by the rows that others
  * hold, and by those that they took while it ran, as it would find nothing but them.
  */
-async function pulledSubfolders(db: Kysely<StateTables>, pullQuery: SqlTemplate, now: number, claimHint: string) {
-  for (let held = await countHeldUnpublished(db, now, claimHint); ;) {
+async function pulledSubfolders(
+  db: Kysely<StateTables>,
+  target: ClaimTarget,
+  pullQuery: SqlTemplate,
+  now: number,
+  forcesIndex: boolean,
+) {
+  for (let held = await countHeldUnpublished(db, target, now, forcesIndex); ;) {
     const pulled = await pullCandidates(db, pullQuery, held);
     const free = pulled.length === 0 ? [] : await stillWaiting(db, pullQuery, pulled, now);
     if (free.length > 0 || pulled.length <= held) return free;
@@ -133,25 +136,34 @@ function someOf<T>(items: readonly T[], limit: number): readonly T[] {
 }
 
 /** Those that a claim leaves to their holders. Few: an index has them beside those that can be claimed. */
-export async function countHeldUnpublished(db: Kysely<StateTables>, now: number, claimHint: string): Promise<number> {
+export async function countHeldUnpublished(
+  db: Kysely<StateTables>,
+  target: ClaimTarget,
+  now: number,
+  forcesIndex: boolean,
+): Promise<number> {
   const { held } = await db
-    .selectFrom(subfoldersBy(claimHint))
+    .selectFrom(subfoldersBy(target, forcesIndex))
     .select((eb) => eb.fn.countAll<number | string>().as('held'))
-    .where((eb) => eb('initialTransfer', '=', eb.lit(1)))
-    .where((eb) => eb('cdnTransferPublished', '=', eb.lit(0)))
+    .where((eb) => isDue(eb, target))
     .where('leaseExpiresAt', '>', now)
     .executeTakeFirstOrThrow();
   return Number(held);
 }
 
 /** The query that a claim costs: it must be answered from an index alone, at any size of the table. */
-function claimableSubfolders(db: Kysely<StateTables>, now: number, limit: number, claimHint: string) {
+function claimableSubfolders(
+  db: Kysely<StateTables>,
+  target: ClaimTarget,
+  now: number,
+  limit: number,
+  forcesIndex: boolean,
+) {
   return (
     db
-      .selectFrom(subfoldersBy(claimHint))
+      .selectFrom(subfoldersBy(target, forcesIndex))
       .select('dirKey')
-      .where((eb) => eb('initialTransfer', '=', eb.lit(1)))
-      .where((eb) => eb('cdnTransferPublished', '=', eb.lit(0)))
+      .where((eb) => isDue(eb, target))
       .where('leaseExpiresAt', '<=', now)
       // Within the same time, the index has them by dirKey.
       .orderBy('leaseExpiresAt')
@@ -160,7 +172,8 @@ function claimableSubfolders(db: Kysely<StateTables>, now: number, limit: number
 }
 
 /** The table, under its own name: an index hint comes after the alias. */
-function subfoldersBy(claimHint: string) {
+function subfoldersBy(target: ClaimTarget, forcesIndex: boolean) {
   const table = sql.table('subfolders');
-  return sql<Selectable<StateTables['subfolders']>>`${table}`.as<'subfolders'>(sql`${table} ${sql.raw(claimHint)}`);
+  const hint = sql.raw(forcesIndex ? `force index (${claimIndexOf(target)})` : '');
+  return sql<Selectable<StateTables['subfolders']>>`${table}`.as<'subfolders'>(sql`${table} ${hint}`);
 }

@@ -1,11 +1,10 @@
 import type { Kysely } from 'kysely';
-import type { CheckFigures } from '../domain/subfolder.ts';
-import type { PublishedCounts, RunStatus, SubfolderLease } from '../ports/state-store.ts';
 import type { SqlTemplate } from '../config/sql-template.ts';
-import { figureColumns } from './check-subfolder.ts';
+import type { ClaimTarget, PublishedCounts, RunStatus, SubfolderLease, WorkOutcome } from '../ports/state-store.ts';
 import type { PublishOverrides } from './hold-subfolder.ts';
 import { isToPublish } from './is-to-publish.ts';
 import type { StateTables } from './state-tables.ts';
+import { outcomeColumns, type SubfolderWork } from './work-on-subfolder.ts';
 
 /*
  * A statement may have been committed although its answer was lost with the connection. Repeated, it finds that the lease
@@ -39,28 +38,47 @@ export async function wasPublished(
   const row = await unheldRow(db, dirKey);
   if (row === undefined) return false;
   if (row.objectsPublished !== counts.objects || row.bytesPublished !== counts.bytes) return false;
-  if (updateQuery !== undefined) return !(await isToPublish(db, dirKey, pullQuery));
+  if (updateQuery !== undefined) return !(await isToPublish(db, dirKey, 'objects', pullQuery));
   return row.initialTransfer === 0 && row.cdnTransferPublished !== 0;
 }
 
-/** @param endQuery stores sizes and error, in columns of its choice: then only the counts tell */
-export async function wasChecked(
+/** As {@link wasPublished}, for what a worker is to do. */
+export async function wasWorkPublished(
   db: Kysely<StateTables>,
   dirKey: string,
-  result: { readonly figures: CheckFigures } | { readonly error: string },
+  target: Exclude<ClaimTarget, 'objects'>,
+  { pullQuery, updateQuery }: PublishOverrides,
+): Promise<boolean> {
+  const row = await unheldRow(db, dirKey);
+  if (row === undefined) return false;
+  if (updateQuery !== undefined) return !(await isToPublish(db, dirKey, target, pullQuery));
+  return (target === 'syncCheck' ? row.syncCheckPublished : row.rsyncPublished) !== 0;
+}
+
+/** @param endQuery stores sizes and error, in columns of its choice: then only the counts tell */
+export async function wasFinished(
+  db: Kysely<StateTables>,
+  work: SubfolderWork,
+  dirKey: string,
+  outcome: WorkOutcome,
   endQuery: SqlTemplate | undefined,
 ): Promise<boolean> {
   const row = await unheldRow(db, dirKey);
-  if (row === undefined || row.syncCheckInProgress !== 0) return false;
-  const expected = 'figures' in result ? figureColumns(result.figures) : { syncCheckError: result.error };
-  return Object.entries(expected).every(
+  if (row === undefined || row.syncCheckInProgress !== 0 || row.rsyncInProgress !== 0) return false;
+  return Object.entries(outcomeColumns(work, outcome)).every(
     ([column, value]) =>
-      (endQuery !== undefined && OVERRIDDEN_FIGURES.has(column)) || row[column as keyof typeof row] === value,
+      (endQuery !== undefined && OVERRIDDEN_COLUMNS.has(column)) || row[column as keyof typeof row] === value,
   );
 }
 
-/** What an `end_query` is given. */
-const OVERRIDDEN_FIGURES: ReadonlySet<string> = new Set(['s3Size', 'gcsSize', 'syncCheckError']);
+/** What an `end_query` decides about. */
+const OVERRIDDEN_COLUMNS: ReadonlySet<string> = new Set([
+  's3Size',
+  'gcsSize',
+  'syncCheckError',
+  'rsyncError',
+  'rsyncPublished',
+]);
 
 export async function hasEnded(
   db: Kysely<StateTables>,

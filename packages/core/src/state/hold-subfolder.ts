@@ -1,6 +1,6 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Updateable } from 'kysely';
 import { ConfigurationError } from '../domain/errors.ts';
-import type { PublishedCounts, SubfolderLease } from '../ports/state-store.ts';
+import type { ClaimTarget, PublishedCounts, SubfolderLease } from '../ports/state-store.ts';
 import { isToPublish } from './is-to-publish.ts';
 import { demandOverride, type QueryOverrides } from './query-overrides.ts';
 import type { StateTables } from './state-tables.ts';
@@ -33,7 +33,16 @@ export async function releaseSubfolder(db: Kysely<StateTables>, lease: Subfolder
   return numUpdatedRows === 1n;
 }
 
+/** What a row says once the queue has, or had, what it was claimed for. */
+const PUBLISHED_COLUMNS = {
+  objects: { initialTransfer: 0, cdnTransferPublished: 1 },
+  syncCheck: { syncCheckPublished: 1 },
+  rsync: { rsyncPublished: 1 },
+  rsyncExtras: { rsyncPublished: 1 },
+} as const satisfies Record<ClaimTarget, Updateable<StateTables['subfolders']>>;
+
 /**
+ * @param counts what was published, of objects
  * @param overrides `updateQuery` marks the row as published, in place of the built-in statement; `pullQuery` says whether
  *   it is then out of the publishers' way
  * @throws ConfigurationError where it is not: it would be published over and over
@@ -41,13 +50,16 @@ export async function releaseSubfolder(db: Kysely<StateTables>, lease: Subfolder
 export async function confirmPublished(
   db: Kysely<StateTables>,
   lease: SubfolderLease,
-  counts: PublishedCounts,
+  { target, counts }: { readonly target: ClaimTarget; readonly counts?: PublishedCounts },
   now: number,
   overrides: PublishOverrides = {},
 ): Promise<boolean> {
   const { pullQuery, updateQuery } = overrides;
-  const ended = { objectsPublished: counts.objects, bytesPublished: counts.bytes, ...NOT_HELD };
-  const published = { initialTransfer: 0, cdnTransferPublished: 1, ...ended } as const;
+  const ended = {
+    ...(counts === undefined ? {} : { objectsPublished: counts.objects, bytesPublished: counts.bytes }),
+    ...NOT_HELD,
+  };
+  const published = { ...PUBLISHED_COLUMNS[target], ...ended };
   if (pullQuery === undefined && updateQuery === undefined) {
     const { numUpdatedRows } = await updateHeld(db, lease, now).set(published).executeTakeFirst();
     return numUpdatedRows === 1n;
@@ -58,23 +70,41 @@ export async function confirmPublished(
       .executeTakeFirst();
     if (numUpdatedRows !== 1n) return false;
     if (updateQuery !== undefined) await demandOverride(transaction, 'update_query', updateQuery, [lease.dirKey]);
-    if (await isToPublish(transaction, lease.dirKey, pullQuery)) throw stillToPublish(lease.dirKey, overrides);
+    if (await isToPublish(transaction, lease.dirKey, target, pullQuery)) {
+      throw stillToPublish(lease.dirKey, target, overrides);
+    }
     return true;
   });
 }
 
 export type PublishOverrides = Pick<QueryOverrides, 'pullQuery' | 'updateQuery'>;
 
-function stillToPublish(dirKey: string, { pullQuery, updateQuery }: PublishOverrides): ConfigurationError {
+function stillToPublish(
+  dirKey: string,
+  target: ClaimTarget,
+  { pullQuery, updateQuery }: PublishOverrides,
+): ConfigurationError {
   const row = JSON.stringify(dirKey);
+  const columns = PUBLISHED_COLUMN_NAMES[target];
   const problem =
     updateQuery === undefined
-      ? `pull_query: it still yields ${row} where initial_transfer is FALSE and cdn_transfer_published TRUE, as it is after publishing without an update_query`
+      ? `pull_query: it still yields ${row} where ${columns.after}, as it is after publishing without an update_query`
       : pullQuery === undefined
-        ? `update_query: it leaves ${row} with initial_transfer TRUE and cdn_transfer_published FALSE, which is what publishers look for without a pull_query`
+        ? `update_query: it leaves ${row} with ${columns.before}, which is what publishers look for without a pull_query`
         : `update_query: it leaves ${row} in the result of pull_query`;
   return new ConfigurationError('CONFIG_INVALID', `${problem}: it would be published over and over`, {
     op: 'confirmPublished',
     source: dirKey,
   });
 }
+
+const OF_REPAIRS = { before: 'rsync_published FALSE', after: 'rsync_published is TRUE' };
+const PUBLISHED_COLUMN_NAMES: Readonly<Record<ClaimTarget, { readonly before: string; readonly after: string }>> = {
+  objects: {
+    before: 'initial_transfer TRUE and cdn_transfer_published FALSE',
+    after: 'initial_transfer is FALSE and cdn_transfer_published TRUE',
+  },
+  syncCheck: { before: 'sync_check_published FALSE', after: 'sync_check_published is TRUE' },
+  rsync: OF_REPAIRS,
+  rsyncExtras: OF_REPAIRS,
+};

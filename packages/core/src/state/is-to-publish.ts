@@ -1,5 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { SqlTemplate } from '../config/sql-template.ts';
+import type { ClaimTarget } from '../ports/state-store.ts';
+import { isDue } from './claim-targets.ts';
 import { pulledAmong } from './query-overrides.ts';
 import type { StateTables } from './state-tables.ts';
 
@@ -7,6 +9,7 @@ import type { StateTables } from './state-tables.ts';
 export async function isToPublish(
   db: Kysely<StateTables>,
   dirKey: string,
+  target: ClaimTarget,
   pullQuery: SqlTemplate | undefined,
 ): Promise<boolean> {
   if (pullQuery !== undefined) return (await pulledAmong(db, pullQuery, [dirKey])).has(dirKey);
@@ -14,8 +17,7 @@ export async function isToPublish(
     .selectFrom('subfolders')
     .select('dirKey')
     .where('dirKey', '=', dirKey)
-    .where('initialTransfer', '=', 1)
-    .where('cdnTransferPublished', '=', 0)
+    .where((eb) => isDue(eb, target))
     .executeTakeFirst();
   return row !== undefined;
 }

@@ -1,33 +1,46 @@
 import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import type { CheckFigures, Subfolder } from '../domain/subfolder.ts';
-import type {
-  ClaimRequest,
-  ObjectErrorRecord,
-  OpenObjectError,
-  OpenObjectErrorFilter,
-  PublishedCounts,
-  RunStatus,
-  StateStore,
-  SubfolderCounts,
-  SubfolderLease,
-  WorkerRecord,
-  WorkerReport,
+import { DEFAULT_MAX_RSYNC_ATTEMPTS, type Subfolder } from '../domain/subfolder.ts';
+import {
+  type ClaimRequest,
+  type ClaimTarget,
+  type ObjectErrorCount,
+  type ObjectErrorRecord,
+  type OpenObjectError,
+  type OpenObjectErrorFilter,
+  type PublishedCounts,
+  type RunCounters,
+  type RunRecord,
+  type StateStore,
+  type SubfolderCounts,
+  type SubfolderLease,
+  type SubfolderReset,
+  type WorkOutcome,
+  type WorkerRecord,
+  type WorkerReport,
+  RUN_STATUS,
 } from '../ports/state-store.ts';
 import { addSubfolders, countNewSubfolders, findAdded, refuseLongKeys } from './add-subfolders.ts';
-import { finishSyncCheck, releaseSyncCheck, startSyncCheck } from './check-subfolder.ts';
 import { claimSubfolders, countHeldUnpublished } from './claim-subfolders.ts';
 import { confirmPublished, extendSubfolderLease, releaseSubfolder } from './hold-subfolder.ts';
 import { createLeaseOwner } from './lease-owner.ts';
-import { findHeld, hasEnded, wasChecked, wasPublished, wasReleased } from './find-lost-results.ts';
-import { listOpenObjectErrors, recordObjectErrors, resolveObjectErrors } from './object-errors.ts';
+import { findHeld, hasEnded, wasFinished, wasPublished, wasReleased, wasWorkPublished } from './find-lost-results.ts';
+import {
+  countOpenObjectErrors,
+  listOpenObjectErrors,
+  recordObjectErrors,
+  resolveObjectErrors,
+} from './object-errors.ts';
 import type { QueryOverrides } from './query-overrides.ts';
 import { countSubfolders, getSubfolder, listSubfolders } from './read-subfolders.ts';
 import { reclaimSubfolderLeases } from './reclaim-subfolder-leases.ts';
-import { beginRun, endRun, heartbeatRun } from './register-runs.ts';
+import { recordDifferences, resolveUnseenErrors } from './record-differences.ts';
+import { abandonRun, beginRun, endRun, heartbeatRun, listRuns } from './register-runs.ts';
 import { listWorkers, reportWorker } from './report-workers.ts';
+import { abandonSubfolder, resetSubfolders } from './reset-subfolders.ts';
 import { settleControl } from './settle-control.ts';
 import type { StateTables } from './state-tables.ts';
+import { finishWork, releaseWork, startWork, type SubfolderWork } from './work-on-subfolder.ts';
 
 export interface KyselyStateStoreOptions {
   readonly db: Kysely<StateTables>;
@@ -40,8 +53,8 @@ export interface KyselyStateStoreOptions {
   readonly attempt: <T>(op: string, work: (isRepeated: boolean) => Promise<T>) => Promise<T>;
   /** Can read past rows that others have locked (`FOR UPDATE SKIP LOCKED`). */
   readonly skipsLocked: boolean;
-  /** What makes the database use the index of what can be claimed, where it has to be told; else empty. */
-  readonly claimHint: string;
+  /** Has to be told to use the index of what can be claimed. */
+  readonly forcesIndex: boolean;
   /** The longest key that a row can have. */
   readonly maxDirKeyCharacters: number;
   /** Statements in place of the built-in ones. */
@@ -87,8 +100,8 @@ export class KyselyStateStore implements StateStore {
     return this.#run('listSubfolders', (db) => listSubfolders(db, afterDirKey, limit));
   }
 
-  countSubfolders(): Promise<SubfolderCounts> {
-    return this.#run('countSubfolders', countSubfolders);
+  countSubfolders(maxRsyncAttempts = DEFAULT_MAX_RSYNC_ATTEMPTS): Promise<SubfolderCounts> {
+    return this.#run('countSubfolders', (db) => countSubfolders(db, maxRsyncAttempts));
   }
 
   claimSubfolders(request: ClaimRequest): Promise<readonly SubfolderLease[]> {
@@ -98,14 +111,15 @@ export class KyselyStateStore implements StateStore {
       if (held.length > 0) return held;
       return claimSubfolders(db, { ...request, leaseOwner }, now, {
         skipsLocked: this.#options.skipsLocked,
-        claimHint: this.#options.claimHint,
+        forcesIndex: this.#options.forcesIndex,
         pullQuery: this.#overrides.pullQuery,
       });
     });
   }
 
-  countHeldUnpublished(): Promise<number> {
-    return this.#run('countHeldUnpublished', (db, now) => countHeldUnpublished(db, now, this.#options.claimHint));
+  countHeldUnpublished(target: ClaimTarget = 'objects'): Promise<number> {
+    const { forcesIndex } = this.#options;
+    return this.#run('countHeldUnpublished', (db, now) => countHeldUnpublished(db, target, now, forcesIndex));
   }
 
   extendSubfolderLease(lease: SubfolderLease, leaseMs: number): Promise<SubfolderLease | undefined> {
@@ -124,37 +138,42 @@ export class KyselyStateStore implements StateStore {
     return this.#run(
       'confirmPublished',
       async (db, now, isRepeated) =>
-        (await confirmPublished(db, lease, counts, now, this.#overrides)) ||
+        (await confirmPublished(db, lease, { target: 'objects', counts }, now, this.#overrides)) ||
         (isRepeated && (await wasPublished(db, lease.dirKey, counts, this.#overrides))),
     );
   }
 
-  startSyncCheck(dirKey: string, owner: string, leaseMs: number): Promise<SubfolderLease | undefined> {
-    const leaseOwner = createLeaseOwner(owner);
-    return this.#run('startSyncCheck', async (db, now, isRepeated) => {
-      const [held] = isRepeated ? await findHeld(db, leaseOwner) : [];
-      return held ?? startSyncCheck(db, { dirKey, leaseOwner, leaseMs }, now, this.#overrides.startQuery);
-    });
+  confirmWorkPublished(lease: SubfolderLease, target: Exclude<ClaimTarget, 'objects'>): Promise<boolean> {
+    return this.#run(
+      'confirmWorkPublished',
+      async (db, now, isRepeated) =>
+        (await confirmPublished(db, lease, { target }, now, this.#overrides)) ||
+        (isRepeated && (await wasWorkPublished(db, lease.dirKey, target, this.#overrides))),
+    );
   }
 
-  finishSyncCheck(
-    lease: SubfolderLease,
-    result: { readonly figures: CheckFigures } | { readonly error: string },
-  ): Promise<boolean> {
-    return this.#run(
-      'finishSyncCheck',
-      async (db, now, isRepeated) =>
-        (await finishSyncCheck(db, lease, result, now, this.#overrides.endQuery)) ||
-        (isRepeated && (await wasChecked(db, lease.dirKey, result, this.#overrides.endQuery))),
-    );
+  startSyncCheck(dirKey: string, owner: string, leaseMs: number): Promise<SubfolderLease | undefined> {
+    return this.#start('syncCheck', dirKey, owner, leaseMs);
+  }
+
+  finishSyncCheck(lease: SubfolderLease, outcome: WorkOutcome): Promise<boolean> {
+    return this.#finish('syncCheck', lease, outcome, 0);
   }
 
   releaseSyncCheck(lease: SubfolderLease): Promise<boolean> {
-    return this.#run(
-      'releaseSyncCheck',
-      async (db, now, isRepeated) =>
-        (await releaseSyncCheck(db, lease, now)) || (isRepeated && (await wasReleased(db, lease.dirKey))),
-    );
+    return this.#release('syncCheck', lease);
+  }
+
+  startRsync(dirKey: string, owner: string, leaseMs: number): Promise<SubfolderLease | undefined> {
+    return this.#start('rsync', dirKey, owner, leaseMs);
+  }
+
+  finishRsync(lease: SubfolderLease, outcome: WorkOutcome, maxAttempts: number): Promise<boolean> {
+    return this.#finish('rsync', lease, outcome, maxAttempts);
+  }
+
+  releaseRsync(lease: SubfolderLease): Promise<boolean> {
+    return this.#release('rsync', lease);
   }
 
   recordObjectErrors(errors: readonly ObjectErrorRecord[]): Promise<void> {
@@ -165,6 +184,18 @@ export class KyselyStateStore implements StateStore {
     return this.#run('resolveObjectErrors', (db, now) => resolveObjectErrors(db, dirKey, keys, now));
   }
 
+  recordDifferences(dirKey: string, differences: readonly ObjectErrorRecord[]): Promise<void> {
+    return this.#run('recordDifferences', (db, now) => recordDifferences(db, dirKey, differences, now));
+  }
+
+  resolveUnseenErrors(dirKey: string, seenBefore: Date): Promise<number> {
+    return this.#run('resolveUnseenErrors', (db, now) => resolveUnseenErrors(db, dirKey, seenBefore, now));
+  }
+
+  countOpenObjectErrors(dirKey?: string): Promise<readonly ObjectErrorCount[]> {
+    return this.#run('countOpenObjectErrors', (db) => countOpenObjectErrors(db, dirKey));
+  }
+
   listOpenObjectErrors(filter: OpenObjectErrorFilter): Promise<readonly OpenObjectError[]> {
     return this.#run('listOpenObjectErrors', (db) => listOpenObjectErrors(db, filter));
   }
@@ -173,13 +204,26 @@ export class KyselyStateStore implements StateStore {
     return this.#run('beginRun', (db, now) => beginRun(db, run, now));
   }
 
-  heartbeatRun(runId: string): Promise<void> {
-    return this.#run('heartbeatRun', (db, now) => heartbeatRun(db, runId, now));
+  heartbeatRun(runId: string, counters?: RunCounters): Promise<void> {
+    return this.#run('heartbeatRun', (db, now) => heartbeatRun(db, runId, counters, now));
   }
 
-  endRun(runId: string, status: Exclude<RunStatus, 'RUNNING'>, exitMessage: string | undefined): Promise<void> {
+  listRuns(filter: Parameters<StateStore['listRuns']>[0]): Promise<readonly RunRecord[]> {
+    return this.#run('listRuns', (db) => listRuns(db, filter));
+  }
+
+  abandonRun(runId: string, exitMessage: string): Promise<boolean> {
+    const end = { status: RUN_STATUS.abandoned, exitMessage };
+    return this.#run(
+      'abandonRun',
+      async (db, now, isRepeated) =>
+        (await abandonRun(db, runId, exitMessage, now)) || (isRepeated && (await hasEnded(db, runId, end))),
+    );
+  }
+
+  endRun(...[runId, status, exitMessage, counters]: Parameters<StateStore['endRun']>): Promise<void> {
     return this.#run('endRun', async (db, now, isRepeated) => {
-      const end = { status, exitMessage };
+      const end = { status, exitMessage, counters };
       if (isRepeated && (await hasEnded(db, runId, end))) return;
       await endRun(db, runId, end, now);
     });
@@ -197,6 +241,18 @@ export class KyselyStateStore implements StateStore {
     return this.#run('settleControl', (db, now) => settleControl(db, name, value, now));
   }
 
+  resetSubfolders(reset: SubfolderReset, dirKeys: readonly string[]): Promise<number> {
+    return this.#run('resetSubfolders', (db) => resetSubfolders(db, reset, dirKeys));
+  }
+
+  abandonSubfolder(dirKey: string): Promise<boolean> {
+    return this.#run(
+      'abandonSubfolder',
+      async (db, _, isRepeated) =>
+        (await abandonSubfolder(db, dirKey)) || (isRepeated && (await wasReleased(db, dirKey))),
+    );
+  }
+
   reclaimLeases(isDead: (leaseOwner: string) => boolean): Promise<number> {
     const reclaimed = new Map<string, number>();
     return this.#run('reclaimLeases', (db) => reclaimSubfolderLeases(db, isDead, reclaimed));
@@ -204,6 +260,37 @@ export class KyselyStateStore implements StateStore {
 
   close(): Promise<void> {
     return this.#options.close();
+  }
+
+  #start(work: SubfolderWork, dirKey: string, owner: string, leaseMs: number): Promise<SubfolderLease | undefined> {
+    const leaseOwner = createLeaseOwner(owner);
+    return this.#run(`start ${work}`, async (db, now, isRepeated) => {
+      const [held] = isRepeated ? await findHeld(db, leaseOwner) : [];
+      return held ?? startWork(db, work, { dirKey, leaseOwner, leaseMs }, now, this.#overrides.startQuery);
+    });
+  }
+
+  #finish(
+    work: SubfolderWork,
+    lease: SubfolderLease,
+    outcome: WorkOutcome,
+    maxRsyncAttempts: number,
+  ): Promise<boolean> {
+    const options = { maxRsyncAttempts, endQuery: this.#overrides.endQuery };
+    return this.#run(
+      `finish ${work}`,
+      async (db, now, isRepeated) =>
+        (await finishWork(db, work, lease, outcome, now, options)) ||
+        (isRepeated && (await wasFinished(db, work, lease.dirKey, outcome, this.#overrides.endQuery))),
+    );
+  }
+
+  #release(work: SubfolderWork, lease: SubfolderLease): Promise<boolean> {
+    return this.#run(
+      `release ${work}`,
+      async (db, now, isRepeated) =>
+        (await releaseWork(db, work, lease, now)) || (isRepeated && (await wasReleased(db, lease.dirKey))),
+    );
   }
 
   #run<T>(op: string, work: (db: Kysely<StateTables>, now: number, isRepeated: boolean) => Promise<T>): Promise<T> {

@@ -1,3 +1,4 @@
+import { CHECK_DUE, REPAIR_DUE } from './due-columns.ts';
 import type { MysqlSession } from './mysql-connections.ts';
 import {
   createReferenceTable,
@@ -30,7 +31,55 @@ export const MYSQL_STATE_MIGRATIONS: readonly MysqlMigration[] = [
       for (const sql of sideTables(names, collation)) await session.query(sql, []);
     },
   },
+  { name: 'what is to be compared and repaired, counters of runs', apply: addDueColumns },
 ];
+
+async function addDueColumns(session: MysqlSession, names: StateTableNames, collation: string): Promise<void> {
+  const text = `CHARACTER SET utf8mb4 COLLATE ${collation}`;
+  await addMissing(session, names.subfolders, {
+    columns: {
+      unproven_count: 'BIGINT UNSIGNED NOT NULL DEFAULT 0',
+      rsync_attempts: 'INT UNSIGNED NOT NULL DEFAULT 0',
+    },
+    indexes: {},
+  });
+  // In a statement of its own: the generated columns read those of the first.
+  await addMissing(session, names.subfolders, {
+    columns: {
+      check_due: `TINYINT GENERATED ALWAYS AS (${CHECK_DUE}) VIRTUAL`,
+      repair_due: `TINYINT GENERATED ALWAYS AS (${REPAIR_DUE}) VIRTUAL`,
+    },
+    indexes: {
+      to_check: '(check_due, sync_check_published, lease_expires_at)',
+      to_repair: '(repair_due, rsync_published, lease_expires_at)',
+    },
+  });
+  await addMissing(session, names.runs, {
+    columns: { user_name: `VARCHAR(255) ${text}`, counters: `MEDIUMTEXT ${text}` },
+    indexes: { by_start: '(started_at)' },
+  });
+  await addMissing(session, names.objectErrors, {
+    columns: {},
+    indexes: { open_by_code: '(resolved_at, code, object_key)' },
+  });
+}
+
+/** Adds to a table what it does not have yet, in one statement; a step that was broken off finds the rest. */
+async function addMissing(
+  session: MysqlSession,
+  table: string,
+  wanted: { readonly columns: Readonly<Record<string, string>>; readonly indexes: Readonly<Record<string, string>> },
+): Promise<void> {
+  const columns = await namesIn(session, 'columns', 'column_name', table);
+  const indexes = await namesIn(session, 'statistics', 'index_name', table);
+  const clauses = [
+    ...Object.entries(wanted.columns).flatMap(([name, type]) => (columns.has(name) ? [] : [`ADD ${name} ${type}`])),
+    ...Object.entries(wanted.indexes).flatMap(([name, parts]) =>
+      indexes.has(name) ? [] : [`ADD INDEX ${name} ${parts}`],
+    ),
+  ];
+  if (clauses.length > 0) await session.query(`ALTER TABLE \`${table}\` ${clauses.join(', ')}`, []);
+}
 
 /**
  * One ALTER TABLE, so that the table is copied once and is either as it was or as it should be, at any time. A second run

@@ -1,5 +1,10 @@
 import type { Kysely } from 'kysely';
-import type { ObjectErrorRecord, OpenObjectError, OpenObjectErrorFilter } from '../ports/state-store.ts';
+import type {
+  ObjectErrorCount,
+  ObjectErrorRecord,
+  OpenObjectError,
+  OpenObjectErrorFilter,
+} from '../ports/state-store.ts';
 import type { StateTables } from './state-tables.ts';
 
 /** Keys of one statement. */
@@ -65,6 +70,7 @@ export async function listOpenObjectErrors(
     .where('resolvedAt', 'is', null)
     .orderBy('objectKey')
     .limit(filter.limit);
+  if (filter.code !== undefined) query = query.where('code', '=', filter.code);
   if (filter.dirKey !== undefined) query = query.where('dirKey', '=', filter.dirKey);
   if (filter.afterKey !== undefined) query = query.where('objectKey', '>', filter.afterKey);
   return (await query.execute()).map((row) => ({
@@ -76,4 +82,19 @@ export async function listOpenObjectErrors(
     firstSeen: new Date(row.firstSeenAt),
     lastSeen: new Date(row.lastSeenAt),
   }));
+}
+
+/** How many open errors there are of each code, the most frequent first. */
+export async function countOpenObjectErrors(
+  db: Kysely<StateTables>,
+  dirKey: string | undefined,
+): Promise<readonly ObjectErrorCount[]> {
+  let query = db
+    .selectFrom('objectErrors')
+    .select((eb) => ['code', eb.fn.countAll<number | string>().as('errors')])
+    .where('resolvedAt', 'is', null)
+    .groupBy('code');
+  if (dirKey !== undefined) query = query.where('dirKey', '=', dirKey);
+  const counts = (await query.execute()).map(({ code, errors }) => ({ code, count: Number(errors) }));
+  return counts.toSorted((a, b) => b.count - a.count || (a.code < b.code ? -1 : 1));
 }

@@ -125,7 +125,7 @@ describe('opening a state file', () => {
     edit(`INSERT INTO ${ledger} (version, name) VALUES (99, 'from the future')`);
     await expect(open()).rejects.toMatchObject({
       code: 'CONFIG_STATE_TOO_NEW',
-      message: expect.stringMatching(/state\.db has version 99 .* knows up to 1/),
+      message: expect.stringMatching(/state\.db has version 99 .* knows up to \d/),
     });
   });
 

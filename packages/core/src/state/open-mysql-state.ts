@@ -110,7 +110,7 @@ function createStore(
     attempt: (op, work) => server.retry.run(op, work),
     skipsLocked,
     // Left to itself, MariaDB may read all that is held in order to find what is free, and the reverse.
-    claimHint: 'force index (to_publish)',
+    forcesIndex: true,
     maxDirKeyCharacters: MAX_DIR_KEY_CHARACTERS,
     overrides,
     close: () => server.close(),

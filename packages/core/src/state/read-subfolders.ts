@@ -7,15 +7,22 @@ const COLUMNS = [
   'dirKey',
   'initialTransfer',
   'cdnTransferPublished',
+  'syncCheckPublished',
   'syncCheckInProgress',
   'syncCheckFrequency',
   'syncCheckError',
+  'rsyncPublished',
+  'rsyncInProgress',
+  'rsyncFrequency',
+  'rsyncError',
+  'rsyncAttempts',
   's3Size',
   'gcsSize',
   's3ObjectCount',
   'gcsObjectCount',
   'missingCount',
   'mismatchedCount',
+  'unprovenCount',
   'extraCount',
   'objectsPublished',
   'bytesPublished',
@@ -37,7 +44,7 @@ export async function listSubfolders(
 }
 
 /** Reads the whole table. The conditions are those of `subfolderStatus`, in SQL. */
-export async function countSubfolders(db: Kysely<StateTables>): Promise<SubfolderCounts> {
+export async function countSubfolders(db: Kysely<StateTables>, maxRsyncAttempts: number): Promise<SubfolderCounts> {
   const row = await db
     .selectFrom('subfolders')
     .select((eb) => {
@@ -47,6 +54,7 @@ export async function countSubfolders(db: Kysely<StateTables>): Promise<Subfolde
         eb('syncCheckError', 'is', null),
         eb('missingCount', '=', 0),
         eb('mismatchedCount', '=', 0),
+        eb('unprovenCount', '=', 0),
         // Added and not subtracted: MySQL's numbers have no sign, and an error where they would need one.
         eb('gcsObjectCount', '=', eb('s3ObjectCount', '+', eb.ref('extraCount'))),
         eb.or([
@@ -55,12 +63,19 @@ export async function countSubfolders(db: Kysely<StateTables>): Promise<Subfolde
         ]),
       ]);
       const published = eb('cdnTransferPublished', '<>', 0);
+      const unequal = eb.and([checked, eb.not(verified)]);
+      const givenUp = eb.or([eb('syncCheckError', 'is not', null), eb('rsyncAttempts', '>=', maxRsyncAttempts)]);
       return [
         eb.fn.countAll<number | string>().as('total'),
         countWhere(eb.and([eb.not(checked), eb.not(published)])).as('waiting'),
         countWhere(eb.and([eb.not(checked), published])).as('published'),
-        countWhere(eb.and([checked, eb.not(verified)])).as('mismatched'),
+        countWhere(checked).as('checked'),
+        countWhere(eb.and([unequal, eb.not(givenUp)])).as('mismatched'),
+        countWhere(eb.and([unequal, givenUp])).as('failed'),
         countWhere(verified).as('verified'),
+        countWhere(eb.and([verified, eb('rsyncFrequency', '>', 0)])).as('repaired'),
+        countWhere(eb('syncCheckInProgress', '<>', 0)).as('beingChecked'),
+        countWhere(eb('rsyncInProgress', '<>', 0)).as('beingRepaired'),
         sumOf('objectsPublished').as('objectsPublished'),
         sumOf('bytesPublished').as('bytesPublished'),
       ];
@@ -71,8 +86,13 @@ export async function countSubfolders(db: Kysely<StateTables>): Promise<Subfolde
     total: Number(row.total),
     waiting: Number(row.waiting),
     published: Number(row.published),
+    checked: Number(row.checked),
     mismatched: Number(row.mismatched),
+    failed: Number(row.failed),
     verified: Number(row.verified),
+    repaired: Number(row.repaired),
+    beingChecked: Number(row.beingChecked),
+    beingRepaired: Number(row.beingRepaired),
     objectsPublished: Number(row.objectsPublished),
     bytesPublished: Number(row.bytesPublished),
   };
@@ -94,15 +114,22 @@ function toSubfolder(row: SubfolderRow): Subfolder {
     // Whatever is not 0 is true, as in SQL: rows are written by hand, too.
     initialTransfer: row.initialTransfer !== 0,
     cdnTransferPublished: row.cdnTransferPublished !== 0,
+    syncCheckPublished: row.syncCheckPublished !== 0,
     syncCheckInProgress: row.syncCheckInProgress !== 0,
     syncCheckFrequency: row.syncCheckFrequency,
     syncCheckError: row.syncCheckError ?? undefined,
+    rsyncPublished: row.rsyncPublished !== 0,
+    rsyncInProgress: row.rsyncInProgress !== 0,
+    rsyncFrequency: row.rsyncFrequency,
+    rsyncError: row.rsyncError ?? undefined,
+    rsyncAttempts: row.rsyncAttempts,
     s3SizeBytes: row.s3Size,
     gcsSizeBytes: row.gcsSize,
     s3ObjectCount: row.s3ObjectCount,
     gcsObjectCount: row.gcsObjectCount,
     missingCount: row.missingCount,
     mismatchedCount: row.mismatchedCount,
+    unprovenCount: row.unprovenCount,
     extraCount: row.extraCount,
     objectsPublished: row.objectsPublished,
     bytesPublished: row.bytesPublished,

@@ -1,6 +1,6 @@
 import { type Kysely, type Selectable, sql } from 'kysely';
 import { StateError } from '../domain/errors.ts';
-import { RUN_STATUS, type RunRecord, type RunStatus, type StateStore } from '../ports/state-store.ts';
+import { RUN_STATUS, type RunCounters, type RunRecord, type RunStatus, type StateStore } from '../ports/state-store.ts';
 import type { RunTable, StateTables } from './state-tables.ts';
 
 /**
@@ -40,15 +40,21 @@ export async function beginRun(
         startedAt: now,
         heartbeatAt: now,
         status: RUN_STATUS.running,
+        userName: run.userName ?? null,
       })
       .execute();
   });
 }
 
-export async function heartbeatRun(db: Kysely<StateTables>, runId: string, now: number): Promise<void> {
+export async function heartbeatRun(
+  db: Kysely<StateTables>,
+  runId: string,
+  counters: RunCounters | undefined,
+  now: number,
+): Promise<void> {
   const { numUpdatedRows } = await db
     .updateTable('runs')
-    .set({ heartbeatAt: now })
+    .set({ heartbeatAt: now, ...countersColumn(counters) })
     .where('runId', '=', runId)
     .where('status', '=', RUN_STATUS.running)
     .executeTakeFirst();
@@ -58,25 +64,56 @@ export async function heartbeatRun(db: Kysely<StateTables>, runId: string, now: 
 export async function endRun(
   db: Kysely<StateTables>,
   runId: string,
-  end: { readonly status: Exclude<RunStatus, 'RUNNING'>; readonly exitMessage: string | undefined },
+  end: Omit<RunEnd, 'endedAt'>,
   now: number,
 ): Promise<void> {
   const ended = await endRunning(db, runId, { ...end, endedAt: now });
   if (!ended) throw notRunning(runId, 'endRun');
 }
 
-async function endRunning(
-  db: Kysely<StateTables>,
-  runId: string,
-  end: { readonly status: RunStatus; readonly exitMessage: string | undefined; readonly endedAt: number },
-): Promise<boolean> {
+async function endRunning(db: Kysely<StateTables>, runId: string, end: RunEnd): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('runs')
-    .set({ status: end.status, exitMessage: end.exitMessage ?? null, endedAt: end.endedAt })
+    .set({
+      status: end.status,
+      exitMessage: end.exitMessage ?? null,
+      endedAt: end.endedAt,
+      ...countersColumn(end.counters),
+    })
     .where('runId', '=', runId)
     .where('status', '=', RUN_STATUS.running)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
+}
+
+export async function listRuns(
+  db: Kysely<StateTables>,
+  { running = false, limit }: { readonly running?: boolean | undefined; readonly limit: number },
+): Promise<readonly RunRecord[]> {
+  let query = db.selectFrom('runs').selectAll().orderBy('startedAt', 'desc').orderBy('runId').limit(limit);
+  if (running) query = query.where('status', '=', RUN_STATUS.running);
+  return (await query.execute()).map(toRunRecord);
+}
+
+/** @returns false where it has ended already, or there is no such run */
+export async function abandonRun(
+  db: Kysely<StateTables>,
+  runId: string,
+  exitMessage: string,
+  now: number,
+): Promise<boolean> {
+  return endRunning(db, runId, { status: RUN_STATUS.abandoned, exitMessage, endedAt: now });
+}
+
+interface RunEnd {
+  readonly status: Exclude<RunStatus, 'RUNNING'>;
+  readonly exitMessage: string | undefined;
+  readonly counters?: RunCounters | undefined;
+  readonly endedAt: number;
+}
+
+function countersColumn(counters: RunCounters | undefined) {
+  return counters === undefined ? {} : { counters: JSON.stringify(counters) };
 }
 
 function toRunRecord(row: Selectable<RunTable>): RunRecord {
@@ -90,6 +127,8 @@ function toRunRecord(row: Selectable<RunTable>): RunRecord {
     endedAt: row.endedAt === null ? undefined : new Date(row.endedAt),
     status: row.status,
     exitMessage: row.exitMessage ?? undefined,
+    userName: row.userName ?? undefined,
+    counters: row.counters === null ? {} : (JSON.parse(row.counters) as RunCounters),
   };
 }
 

@@ -1,9 +1,31 @@
+import { CHECK_DUE, REPAIR_DUE } from './due-columns.ts';
 import type { SqliteMigration } from './migrate-sqlite.ts';
 import type { StateTableNames } from './state-tables.ts';
 
 /** The schema of the state store on SQLite, step by step. Text compares byte for byte (BINARY is the default). */
 export function sqliteStateMigrations(names: StateTableNames): readonly SqliteMigration[] {
-  return [{ name: 'reference schema, leases, object errors, runs, workers, controls', sql: createTables(names) }];
+  return [
+    { name: 'reference schema, leases, object errors, runs, workers, controls', sql: createTables(names) },
+    { name: 'what is to be compared and repaired, counters of runs', sql: addDueColumns(names) },
+  ];
+}
+
+function addDueColumns(names: StateTableNames): string {
+  const table = `"${names.subfolders}"`;
+  return `
+    ALTER TABLE ${table} ADD COLUMN unproven_count INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE ${table} ADD COLUMN rsync_attempts INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE ${table} ADD COLUMN check_due INTEGER GENERATED ALWAYS AS (${CHECK_DUE}) VIRTUAL;
+    ALTER TABLE ${table} ADD COLUMN repair_due INTEGER GENERATED ALWAYS AS (${REPAIR_DUE}) VIRTUAL;
+    CREATE INDEX "${names.subfolders}_to_check" ON ${table} (check_due, sync_check_published, lease_expires_at, dir_key);
+    CREATE INDEX "${names.subfolders}_to_repair" ON ${table} (repair_due, rsync_published, lease_expires_at, dir_key);
+
+    ALTER TABLE "${names.runs}" ADD COLUMN user_name TEXT;
+    ALTER TABLE "${names.runs}" ADD COLUMN counters TEXT;
+    CREATE INDEX "${names.runs}_by_start" ON "${names.runs}" (started_at);
+    CREATE INDEX "${names.objectErrors}_open_by_code" ON "${names.objectErrors}" (code, object_key, dir_key)
+      WHERE resolved_at IS NULL;
+  `;
 }
 
 function createTables(names: StateTableNames): string {

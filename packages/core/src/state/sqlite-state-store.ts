@@ -46,7 +46,7 @@ export async function createSqliteStateStore(
     },
     // A writer is alone from the beginning of its transaction.
     skipsLocked: false,
-    claimHint: '',
+    forcesIndex: false,
     maxDirKeyCharacters: Infinity,
     close: database.share(),
   });

@@ -1,4 +1,4 @@
-import { CamelCasePlugin, type Generated } from 'kysely';
+import { CamelCasePlugin, type Generated, type GeneratedAlways } from 'kysely';
 import { ConfigurationError } from '../domain/errors.ts';
 import type { RunStatus } from '../ports/state-store.ts';
 
@@ -39,12 +39,19 @@ interface SubfolderTable {
   gcsObjectCount: Generated<number>;
   missingCount: Generated<number>;
   mismatchedCount: Generated<number>;
+  unprovenCount: Generated<number>;
   extraCount: Generated<number>;
   objectsPublished: Generated<number>;
   bytesPublished: Generated<number>;
   leaseOwner: string | null;
   /** 0 where nobody holds the row: never NULL, so that one range of an index finds what is free. */
   leaseExpiresAt: Generated<number>;
+  /** Repairs since the row was last equal. */
+  rsyncAttempts: Generated<number>;
+  /** 1: to be compared, once it is not published for that. */
+  checkDue: GeneratedAlways<number>;
+  /** 2: compared, and not equal. 1: equal but for what only the destination has. */
+  repairDue: GeneratedAlways<number>;
 }
 
 interface ObjectErrorTable {
@@ -69,6 +76,10 @@ export interface RunTable {
   endedAt: number | null;
   status: RunStatus;
   exitMessage: string | null;
+  /** Who started it, as the operating system knows them. */
+  userName: Generated<string | null>;
+  /** JSON. */
+  counters: Generated<string | null>;
 }
 
 interface WorkerTable {

@@ -87,6 +87,7 @@ class ComparisonTally {
     gcsObjectCount: 0,
     missingCount: 0,
     mismatchedCount: 0,
+    unprovenCount: 0,
     extraCount: 0,
   };
   readonly #filter: ObjectFilter;
@@ -107,7 +108,8 @@ class ComparisonTally {
     this.#countFound(found);
     const evidence = compareWithSource(source, found);
     if (evidence === 'equal') return undefined;
-    this.figures.mismatchedCount++;
+    if (evidence === 'unproven') this.figures.unprovenCount++;
+    else this.figures.mismatchedCount++;
     return { kind: evidence, source, found };
   }
 

@@ -1,0 +1,85 @@
+import type { Kysely } from 'kysely';
+import type { ObjectErrorRecord } from '../ports/state-store.ts';
+import type { StateTables } from './state-tables.ts';
+
+/** Keys of one statement. */
+const CHUNK_KEYS = 500;
+
+/**
+ * Opens an error for each object that has none. One that is open stays what it is, and is noted as seen: why a transfer
+ * failed says more than that the object is not there.
+ * @param differences of one subfolder, each key once
+ */
+export async function recordDifferences(
+  db: Kysely<StateTables>,
+  dirKey: string,
+  differences: readonly ObjectErrorRecord[],
+  now: number,
+): Promise<void> {
+  for (let start = 0; start < differences.length; start += CHUNK_KEYS) {
+    const chunk = differences.slice(start, start + CHUNK_KEYS);
+    await db.transaction().execute((transaction) => recordChunk(transaction, dirKey, chunk, now));
+  }
+}
+
+async function recordChunk(
+  db: Kysely<StateTables>,
+  dirKey: string,
+  chunk: readonly ObjectErrorRecord[],
+  now: number,
+): Promise<void> {
+  const keys = chunk.map(({ key }) => key);
+  const known = await db
+    .selectFrom('objectErrors')
+    .select(['objectKey', 'resolvedAt'])
+    .where('dirKey', '=', dirKey)
+    .where('objectKey', 'in', keys)
+    .execute();
+  const open = known.filter(({ resolvedAt }) => resolvedAt === null).map(({ objectKey }) => objectKey);
+  const resolved = known.filter(({ resolvedAt }) => resolvedAt !== null).map(({ objectKey }) => objectKey);
+  if (open.length > 0) {
+    await db
+      .updateTable('objectErrors')
+      .set({ lastSeenAt: now })
+      .where('dirKey', '=', dirKey)
+      .where('objectKey', 'in', open)
+      .execute();
+  }
+  if (resolved.length > 0) {
+    await db.deleteFrom('objectErrors').where('dirKey', '=', dirKey).where('objectKey', 'in', resolved).execute();
+  }
+  const isOpen = new Set(open);
+  const fresh = chunk.filter(({ key }) => !isOpen.has(key));
+  if (fresh.length === 0) return;
+  await db
+    .insertInto('objectErrors')
+    .values(
+      fresh.map(({ key, code, message, attempts }) => ({
+        dirKey,
+        objectKey: key,
+        code,
+        message,
+        attempts,
+        firstSeenAt: now,
+        lastSeenAt: now,
+      })),
+    )
+    .execute();
+}
+
+/** Closes the open errors of a subfolder that were last seen before: a complete comparison has met all that still hold. */
+export async function resolveUnseenErrors(
+  db: Kysely<StateTables>,
+  dirKey: string,
+  seenBefore: Date,
+  now: number,
+): Promise<number> {
+  const { numUpdatedRows } = await db
+    .updateTable('objectErrors')
+    .set({ resolvedAt: now })
+    .where('dirKey', '=', dirKey)
+    .where('resolvedAt', 'is', null)
+    .where('lastSeenAt', '<', seenBefore.getTime())
+    .executeTakeFirst();
+  return Number(numUpdatedRows);
+}

@@ -1,0 +1,117 @@
+import type { StateStore } from '@object-transfer/core/ports/state-store';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { StateStoreHarness } from './state-store-harness.ts';
+
+const RUN = { job: 'run', host: 'host', pid: 1, staleAfterMs: 60_000, isAlive: (): boolean => true };
+
+function missing(key: string) {
+  return { dirKey: 'a/', key, code: 'CHECK_MISSING', message: 'it is not at the destination', attempts: 0 };
+}
+
+/** What every state store must do with the differences that comparisons find, and with the history of runs. */
+export function describeDifferencesAndRuns(name: string, createHarness: () => Promise<StateStoreHarness>): void {
+  describe(`${name} as a store of differences and of past runs`, () => {
+    let harness: StateStoreHarness;
+    let store: StateStore;
+
+    beforeEach(async () => {
+      harness = await createHarness();
+      store = await harness.open();
+    });
+
+    afterEach(async () => {
+      await harness.dispose();
+    });
+
+    async function openErrors(dirKey?: string): Promise<readonly string[]> {
+      const errors = await store.listOpenObjectErrors({ dirKey, limit: 10_000 });
+      return errors.map(({ key, code }) => `${key} ${code}`);
+    }
+
+    it('opens an error for each difference, many at a time', async () => {
+      const keys = Array.from({ length: 1203 }, (_, i) => `a/${String(i).padStart(5, '0')}`);
+      await store.recordDifferences('a/', keys.map(missing));
+      expect(await openErrors('a/')).toEqual(keys.map((key) => `${key} CHECK_MISSING`));
+      await store.recordDifferences('a/', keys.map(missing));
+      expect(await openErrors('a/')).toHaveLength(1203);
+    });
+
+    it('keeps why a transfer failed, and notes that the object is still not there', async () => {
+      await store.recordObjectErrors([
+        { dirKey: 'a/', key: 'a/1', code: 'SOURCE_FORBIDDEN', message: '403', attempts: 3 },
+      ]);
+      await harness.elapse(5000);
+      await store.recordDifferences('a/', [missing('a/1')]);
+      const [open] = await store.listOpenObjectErrors({ limit: 10 });
+      expect(open).toMatchObject({ code: 'SOURCE_FORBIDDEN', message: '403', attempts: 3 });
+      expect((open?.lastSeen.getTime() ?? 0) - (open?.firstSeen.getTime() ?? 0)).toBeGreaterThanOrEqual(5000);
+    });
+
+    it('opens an error that was resolved afresh', async () => {
+      await store.recordDifferences('a/', [missing('a/1')]);
+      await store.resolveObjectErrors('a/', ['a/1']);
+      await harness.elapse(5000);
+      await store.recordDifferences('a/', [{ ...missing('a/1'), code: 'CHECK_DIFFERENT' }]);
+      const [open] = await store.listOpenObjectErrors({ limit: 10 });
+      expect(open?.code).toBe('CHECK_DIFFERENT');
+      expect(open?.firstSeen.getTime()).toBe(open?.lastSeen.getTime());
+    });
+
+    it('closes what a comparison has not met any more, in its own subfolder', async () => {
+      await store.recordDifferences('a/', ['a/1', 'a/2', 'a/3'].map(missing));
+      await store.recordDifferences('b/', [{ ...missing('b/1'), dirKey: 'b/' }]);
+      await harness.elapse(5000);
+      const began = harness.now();
+      await harness.elapse(1000);
+      await store.recordDifferences('a/', [missing('a/2')]);
+      expect(await store.resolveUnseenErrors('a/', began)).toBe(2);
+      expect(await openErrors()).toEqual(['a/2 CHECK_MISSING', 'b/1 CHECK_MISSING']);
+    });
+
+    it('counts open errors by code, of all subfolders or one, and lists those of a code in pages', async () => {
+      await store.recordDifferences('a/', ['a/1', 'a/2', 'a/3'].map(missing));
+      await store.recordObjectErrors([
+        { dirKey: 'a/', key: 'a/4', code: 'SOURCE_FORBIDDEN', message: '403', attempts: 1 },
+        { dirKey: 'b/', key: 'b/1', code: 'SOURCE_FORBIDDEN', message: '403', attempts: 1 },
+      ]);
+      await store.resolveObjectErrors('a/', ['a/3']);
+      expect(await store.countOpenObjectErrors()).toEqual([
+        { code: 'CHECK_MISSING', count: 2 },
+        { code: 'SOURCE_FORBIDDEN', count: 2 },
+      ]);
+      expect(await store.countOpenObjectErrors('b/')).toEqual([{ code: 'SOURCE_FORBIDDEN', count: 1 }]);
+      const page = await store.listOpenObjectErrors({ code: 'SOURCE_FORBIDDEN', afterKey: 'a/4', limit: 10 });
+      expect(page.map(({ key }) => key)).toEqual(['b/1']);
+    });
+
+    it('keeps what runs counted, who began them and how they ended, the latest first', async () => {
+      await store.beginRun({ ...RUN, runId: 'first', userName: 'ann' });
+      await store.heartbeatRun('first', { objects: 3 });
+      expect(await store.listRuns({ limit: 10 })).toMatchObject([
+        { runId: 'first', userName: 'ann', status: 'RUNNING', counters: { objects: 3 } },
+      ]);
+      await store.heartbeatRun('first');
+      await store.endRun('first', 'SUCCEEDED', 'all equal', { objects: 7 });
+      await harness.elapse(1000);
+      await store.beginRun({ ...RUN, runId: 'second', job: 'dump' });
+      expect(await store.listRuns({ limit: 10 })).toMatchObject([
+        { runId: 'second', job: 'dump', userName: undefined, counters: {}, endedAt: undefined },
+        { runId: 'first', exitMessage: 'all equal', counters: { objects: 7 }, endedAt: expect.any(Date) as Date },
+      ]);
+      expect((await store.listRuns({ limit: 1 })).map(({ runId }) => runId)).toEqual(['second']);
+      expect((await store.listRuns({ running: true, limit: 10 })).map(({ runId }) => runId)).toEqual(['second']);
+    });
+
+    it('ends a run from outside, which its process finds out', async () => {
+      await store.beginRun({ ...RUN, runId: 'first' });
+      expect(await store.abandonRun('first', 'abandoned by ann')).toBe(true);
+      expect(await store.abandonRun('first', 'again')).toBe(false);
+      expect(await store.abandonRun('missing', 'again')).toBe(false);
+      await expect(store.heartbeatRun('first')).rejects.toMatchObject({ code: 'STATE_LEASE_LOST' });
+      expect(await store.listRuns({ limit: 1 })).toMatchObject([
+        { status: 'ABANDONED', exitMessage: 'abandoned by ann' },
+      ]);
+      await store.beginRun({ ...RUN, runId: 'second' });
+    });
+  });
+}
