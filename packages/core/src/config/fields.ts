@@ -1,4 +1,5 @@
 import { CDN_FIELDS } from './cdn-fields.ts';
+import { CHECK_FIELDS } from './check-fields.ts';
 import { DESTINATION_FIELDS } from './destination-fields.ts';
 import type { Field } from './field.ts';
 import { FLEET_FIELDS } from './fleet-fields.ts';
@@ -11,6 +12,7 @@ export const FIELDS = {
   ...SOURCE_FIELDS,
   ...DESTINATION_FIELDS,
   ...CDN_FIELDS,
+  ...CHECK_FIELDS,
   ...QUEUE_FIELDS,
   ...PROCESS_FIELDS,
   ...FLEET_FIELDS,

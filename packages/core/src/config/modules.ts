@@ -87,13 +87,14 @@ const PUBLISHER_OF_SUBFOLDERS = {
 } as const;
 
 export const PUBLISHER_SYNC_CHECK = {
-  name: 'publisher sync-check',
   ...PUBLISHER_OF_SUBFOLDERS,
+  name: 'publisher sync-check',
 } as const satisfies ModuleFields;
 
 export const PUBLISHER_RSYNC = {
-  name: 'publisher rsync',
   ...PUBLISHER_OF_SUBFOLDERS,
+  name: 'publisher rsync',
+  defaulted: [...PUBLISHER_OF_SUBFOLDERS.defaulted, 'deleteExtra'],
 } as const satisfies ModuleFields;
 
 export const WORKER_CDN_TRANSFER = {
@@ -109,7 +110,16 @@ export const WORKER_CDN_TRANSFER = {
 export const WORKER_SYNC_CHECK = {
   name: 'worker syncCheck',
   required: ['s3Bucket', 'gcsBucket'],
-  defaulted: [...COMMON, ...FILTER, 'gcsRootPrefix', 'forbiddenNames', 'numMessages', 'leaseMs'],
+  defaulted: [
+    ...COMMON,
+    ...FILTER,
+    'gcsRootPrefix',
+    'forbiddenNames',
+    'numMessages',
+    'leaseMs',
+    'processes',
+    'checkMode',
+  ],
   optional: ['awsRegion', ...SERVICES, ...SUBSCRIPTION, 'startQuery', 'endQuery'],
   fleetRequired: [...SERVICES, ...SUBSCRIPTION],
   withoutEffect: [],
@@ -118,9 +128,30 @@ export const WORKER_SYNC_CHECK = {
 export const WORKER_RSYNC = {
   name: 'worker rsync',
   required: ['s3Bucket', 'gcsBucket', 'cloudfrontUrlHostPre'],
-  defaulted: [...COMMON, ...FILTER, ...TRANSFER, 'numMessages', 'leaseMs'],
+  defaulted: [
+    ...COMMON,
+    ...FILTER,
+    ...TRANSFER,
+    'numMessages',
+    'leaseMs',
+    'processes',
+    'rsyncEngine',
+    'deleteExtra',
+    'maxRsyncAttempts',
+    'rsyncTimeoutMs',
+  ],
   optional: ['awsRegion', 'gcsStorageClass', ...CDN_OPTIONAL, ...SERVICES, ...SUBSCRIPTION, 'startQuery', 'endQuery'],
   fleetRequired: [...SERVICES, ...SUBSCRIPTION],
+  withoutEffect: [],
+} as const satisfies ModuleFields;
+
+/** Looks at the state and mends it: any module's entity says where it is. */
+export const OPERATOR = {
+  name: 'status',
+  required: [],
+  defaulted: [...COMMON, 'maxRsyncAttempts'],
+  optional: ['s3Bucket', ...SERVICES, 'pubsubTopicId', ...SUBSCRIPTION],
+  fleetRequired: SERVICES,
   withoutEffect: [],
 } as const satisfies ModuleFields;
 
