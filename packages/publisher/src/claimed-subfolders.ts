@@ -1,5 +1,5 @@
 import type { ClaimRequest, StateStore } from '@object-transfer/core/ports/state-store';
-import { LeaseKeeper } from './lease-keeper.ts';
+import { LeaseKeeper } from '@object-transfer/core/runtime/lease-keeper';
 
 type ClaimingStore = Pick<StateStore, 'claimSubfolders' | 'extendSubfolderLease' | 'releaseSubfolder'>;
 

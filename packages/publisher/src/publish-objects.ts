@@ -5,7 +5,7 @@ import type { MessagePublisher } from '@object-transfer/core/ports/message-queue
 import type { PublishedCounts, StateStore, SubfolderLease } from '@object-transfer/core/ports/state-store';
 import { ClaimedSubfolders } from './claimed-subfolders.ts';
 import { countObjects, waitingSubfolders } from './count-objects.ts';
-import { leaseLost, type LeaseKeeper } from './lease-keeper.ts';
+import { leaseLost, type LeaseKeeper } from '@object-transfer/core/runtime/lease-keeper';
 import type { ObjectSelection } from './list-messages.ts';
 import { newCounters, type PublishCounters, type PublishFailure, type PublishResult } from './publish-counters.ts';
 import { publishSubfolder } from './publish-subfolder.ts';

@@ -3,13 +3,16 @@ import { MessagePacker, type PackedMessage, type PackingLimits } from '@object-t
 import type { MessagePublisher } from '@object-transfer/core/ports/message-queue';
 import type { ObjectErrorRecord, StateStore } from '@object-transfer/core/ports/state-store';
 import type { OverwritePolicy } from '@object-transfer/core/config/destination-fields';
+import type { KeyMappingSettings } from '@object-transfer/core/domain/key-mapping';
 import type { Difference } from '@object-transfer/worker/sync-check/compare-subfolder';
+import { recordOf } from '@object-transfer/worker/sync-check/difference-recorder';
 
 export interface DifferenceContext {
   readonly stateStore: Pick<StateStore, 'listOpenObjectErrors' | 'recordObjectErrors' | 'resolveObjectErrors'>;
   readonly publisher: Pick<MessagePublisher, 'publish'>;
   readonly objectTopic: string;
   readonly packing: PackingLimits;
+  readonly mapping: KeyMappingSettings;
   readonly overwrite: OverwritePolicy;
   /** Errors last seen before belong to an earlier run: those objects are tried again. */
   readonly runStartedAt: Date;
@@ -62,7 +65,7 @@ export class DifferenceHandler {
       await this.#publish(this.#packer.add(source));
       return;
     }
-    this.#toRecord.push(errorOf(this.#dirKey, difference));
+    this.#toRecord.push(recordOf(this.#context.mapping, this.#dirKey, difference));
     if (this.#toRecord.length >= RECORD_BATCH) await this.#record();
   }
 
@@ -87,22 +90,5 @@ export class DifferenceHandler {
     if (this.#toRecord.length === 0) return;
     await this.#context.stateStore.recordObjectErrors(this.#toRecord);
     this.#toRecord = [];
-  }
-}
-
-function errorOf(dirKey: string, difference: Exclude<Difference, { kind: 'extra' }>): ObjectErrorRecord {
-  const { key } = difference.source;
-  const about = { dirKey, key, attempts: 0 };
-  switch (difference.kind) {
-    case 'missing':
-      return { ...about, code: 'TRANSFER_MISSING', message: 'it is not at the destination' };
-    case 'different':
-      return { ...about, code: 'TRANSFER_MISMATCH', message: 'the destination has something else under its name' };
-    case 'unproven':
-      return {
-        ...about,
-        code: 'TRANSFER_MISMATCH',
-        message: 'the destination has an object of its size, but neither an MD5 nor a source ETag proves it equal',
-      };
   }
 }

@@ -55,7 +55,7 @@ test('the outcomes are never negative and always add up to what was listed', () 
   }
 });
 
-const FAILURE = { key: 'a', code: 'TRANSFER_MISSING', message: 'it is not at the destination' };
+const FAILURE = { key: 'a', code: 'CHECK_MISSING', message: 'it is not at the destination' };
 
 describe('is not verified', () => {
   test.each<[string, Partial<ReportFigures>]>([

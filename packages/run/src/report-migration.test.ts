@@ -107,13 +107,13 @@ test('a subfolder with objects that are not equal is explained by their errors',
   const about = { dirKey: 'some/', attempts: 1, message: 'refused' };
   await state.stateStore.recordObjectErrors([
     { ...about, key: 'root/some/b', code: 'SOURCE_FORBIDDEN' },
-    { ...about, key: 'root/some/a', code: 'TRANSFER_MISMATCH' },
+    { ...about, key: 'root/some/a', code: 'CHECK_DIFFERENT' },
   ]);
   expect(await report()).toMatchObject({
     objects: { listed: 10, skipped: 7, failed: 3 },
     verified: false,
     failures: [
-      { key: 'root/some/a', code: 'TRANSFER_MISMATCH', message: 'refused' },
+      { key: 'root/some/a', code: 'CHECK_DIFFERENT', message: 'refused' },
       { key: 'root/some/b', code: 'SOURCE_FORBIDDEN', message: 'refused' },
     ],
   });
@@ -122,7 +122,7 @@ test('a subfolder with objects that are not equal is explained by their errors',
 test('subfolders come before objects where there are too many failures for a report', async () => {
   const subfolders = Array.from({ length: MAX_REPORTED_FAILURES - 1 }, (_, index) => `${index}/`);
   await state.stateStore.addSubfolders(subfolders);
-  const about = { dirKey: '0/', code: 'TRANSFER_MISSING', attempts: 1, message: 'refused' };
+  const about = { dirKey: '0/', code: 'CHECK_MISSING', attempts: 1, message: 'refused' };
   await state.stateStore.recordObjectErrors([
     { ...about, key: 'root/0/a' },
     { ...about, key: 'root/0/b' },
@@ -130,5 +130,5 @@ test('subfolders come before objects where there are too many failures for a rep
   const { failures, verified } = await report();
   expect(verified).toBe(false);
   expect(failures).toHaveLength(MAX_REPORTED_FAILURES);
-  expect(failures.filter(({ code }) => code === 'TRANSFER_MISSING')).toMatchObject([{ key: 'root/0/a' }]);
+  expect(failures.filter(({ code }) => code === 'CHECK_MISSING')).toMatchObject([{ key: 'root/0/a' }]);
 });

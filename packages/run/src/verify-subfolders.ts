@@ -1,11 +1,9 @@
 import { classifyError, describeError } from '@object-transfer/core/domain/classify-error';
 import { subfolderPrefix } from '@object-transfer/core/domain/key-mapping';
 import { sleep } from '@object-transfer/core/runtime/sleep';
-import {
-  checkSubfolder,
-  type CheckContext,
-  type CheckResult,
-} from '@object-transfer/worker/sync-check/check-subfolder';
+import { checkSubfolder, type CheckContext } from '@object-transfer/worker/sync-check/check-subfolder';
+import type { WorkResult } from '@object-transfer/worker/subfolders/work-on-subfolder';
+import type { Difference } from '@object-transfer/worker/sync-check/compare-subfolder';
 import { DifferenceHandler, type DifferenceContext } from './difference-handler.ts';
 import { eachSubfolder } from './each-subfolder.ts';
 import type { ReportedFailure } from './migration-report.ts';
@@ -57,9 +55,9 @@ export async function verifySubfolders(context: VerifyContext, signal: AbortSign
       const differences = await DifferenceHandler.open(differenceContext, dirKey);
       const result = await checkWhenFree(context, dirKey, differences, checkSignal);
       checkSignal.throwIfAborted();
-      await differences.finish(result.status === 'checked');
+      await differences.finish(result.status === 'done');
       republished += differences.republished;
-      if (result.status !== 'checked')
+      if (result.status !== 'done')
         failures.push({ key: subfolderPrefix(context.mapping, dirKey), ...whyNot(result) });
       mayPass ||= result.status === 'failed' && classifyError(result.error).retryable;
       context.onChecked();
@@ -86,16 +84,21 @@ async function checkWhenFree(
   dirKey: string,
   differences: DifferenceHandler,
   signal: AbortSignal,
-): Promise<CheckResult> {
+): Promise<WorkResult> {
   const giveUpAt = performance.now() + context.leaseMs + BUSY_POLL_MS;
   for (;;) {
-    const result = await checkSubfolder(context, dirKey, (difference) => differences.handle(difference), signal);
+    const sink = {
+      add: (difference: Difference) => differences.handle(difference),
+      // Whoever waits for this check finishes them, complete or not.
+      complete: async () => undefined,
+    };
+    const result = await checkSubfolder(context, dirKey, sink, signal);
     if (result.status !== 'busy' || performance.now() > giveUpAt) return result;
     await sleep(BUSY_POLL_MS, signal);
   }
 }
 
-function whyNot(result: Exclude<CheckResult, { status: 'checked' }>): {
+function whyNot(result: Exclude<WorkResult, { status: 'done' }>): {
   readonly code: string;
   readonly message: string;
 } {

@@ -24,7 +24,7 @@ test('with overwrite: never, what is different is recorded, and nothing is read,
   const before = clouds.gcs.objects.resource(DESTINATION_BUCKET, 'folder/different');
   const report = await rig.migrate({ overwrite: 'never' });
   expect(report).toMatchObject({ objects: { listed: 1, transferred: 0, skipped: 0, failed: 1 }, verified: false });
-  expect(report.failures).toMatchObject([{ key: 'folder/different', code: 'TRANSFER_MISMATCH' }]);
+  expect(report.failures).toMatchObject([{ key: 'folder/different', code: 'CHECK_DIFFERENT' }]);
   expect(rig.rounds).toBe(1);
   expect(clouds.cdn.stats.requests).toBe(0);
   expect(clouds.gcs.objects.resource(DESTINATION_BUCKET, 'folder/different')).toEqual(before);
@@ -84,6 +84,7 @@ async function publishMissing(
       publisher: state.queue,
       objectTopic: 'objects',
       packing,
+      mapping: { s3RootPrefix: '', gcsRootPrefix: '' },
       overwrite: 'if-different',
       runStartedAt: new Date(),
       republish: true,

@@ -182,13 +182,13 @@ describe('comparing', () => {
   );
 });
 
-const ignore = () => undefined;
+const ignore = { add: () => undefined, complete: async () => undefined };
 
 describe('checking a row', () => {
   test('stores what was found, and an equal subfolder is verified', async () => {
     await arrive('row/a', 'abc');
     await state.stateStore.addSubfolders(['row/']);
-    expect(await checkSubfolder(checking(), 'row/', ignore, never)).toMatchObject({ status: 'checked' });
+    expect(await checkSubfolder(checking(), 'row/', ignore, never)).toMatchObject({ status: 'done' });
     const row = await state.stateStore.getSubfolder('row/');
     expect(row).toMatchObject({ s3SizeBytes: 3, gcsSizeBytes: 3, syncCheckFrequency: 1, syncCheckInProgress: false });
     expect(row === undefined ? undefined : subfolderStatus(row)).toBe('verified');
@@ -209,7 +209,7 @@ describe('checking a row', () => {
     const row = await state.stateStore.getSubfolder('broken/');
     expect(row).toMatchObject({ s3SizeBytes: 3, gcsSizeBytes: 3, syncCheckInProgress: false });
     expect(row?.syncCheckError).toContain('DESTINATION_FORBIDDEN');
-    expect(row === undefined ? undefined : subfolderStatus(row)).toBe('mismatched');
+    expect(row === undefined ? undefined : subfolderStatus(row)).toBe('failed');
   });
 
   test('does nothing where another check is going on', async () => {

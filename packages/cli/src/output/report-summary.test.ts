@@ -14,7 +14,7 @@ const REPORT: MigrationReport = {
 function failures(count: number): MigrationReport['failures'] {
   return Array.from({ length: count }, (_, index) => ({
     key: `folder/${index}`,
-    code: 'TRANSFER_MISSING',
+    code: 'CHECK_MISSING',
     message: 'it is not at the destination',
   }));
 }
@@ -35,7 +35,7 @@ test('says what was done, and that it is proven', () => {
 test('says what failed and how to go on', () => {
   const text = summarizeReport({ ...REPORT, verified: false, failures: failures(1) });
   expect(text).toContain(
-    '\n  TRANSFER_MISSING  "folder/0": it is not at the destination\nNOT VERIFIED: docs/operations.md',
+    '\n  CHECK_MISSING  "folder/0": it is not at the destination\nNOT VERIFIED: docs/operations.md',
   );
 });
 

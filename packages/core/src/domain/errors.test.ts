@@ -60,8 +60,6 @@ const FINAL: readonly ObjectTransferError[] = [
       'DESTINATION_REJECTED',
     ] satisfies DestinationErrorCode[]
   ).map((code) => new DestinationError(code, 'm', { op: 'objects.insert' })),
-  new TransferError('TRANSFER_MISSING', 'm', { op: 'verify' }),
-  new TransferError('TRANSFER_MISMATCH', 'm', { op: 'verify' }),
   new StateError('STATE_CORRUPT', 'm', { op: 'claim' }),
   new StateError('STATE_LEASE_LOST', 'm', { op: 'claim' }),
   new StateError('STATE_STORAGE_FULL', 'm', { op: 'claim' }),

@@ -129,8 +129,6 @@ export class DestinationError extends ObjectTransferError<DestinationErrorCode> 
 
 export type TransferErrorCode =
   | 'TRANSFER_CHECKSUM_MISMATCH'
-  | 'TRANSFER_MISSING'
-  | 'TRANSFER_MISMATCH'
   | 'TRANSFER_UNCHECKED';
 
 /** What arrived is not what was sent, or another writer is in the way. */

@@ -1,63 +1,45 @@
-import { describeError } from '@object-transfer/core/domain/classify-error';
-import { ConfigurationError, DestinationError, SourceError } from '@object-transfer/core/domain/errors';
-import type { CheckFigures } from '@object-transfer/core/domain/subfolder';
-import type { StateStore } from '@object-transfer/core/ports/state-store';
+import type { CheckMode } from '@object-transfer/core/config/check-fields';
+import { compareSizes } from './compare-sizes.ts';
 import { compareSubfolder, type CompareContext, type Difference } from './compare-subfolder.ts';
+import { workOnSubfolder, type SubfolderWorkContext, type WorkResult } from '../subfolders/work-on-subfolder.ts';
 
-export interface CheckContext extends CompareContext {
-  readonly stateStore: StateStore;
-  /** Who checks: a process id. */
-  readonly owner: string;
-  readonly leaseMs: number;
+export interface CheckContext extends CompareContext, SubfolderWorkContext {
+  /** Default `content`. */
+  readonly checkMode?: CheckMode | undefined;
 }
 
-export type CheckResult =
-  | { readonly status: 'checked'; readonly figures: CheckFigures }
-  /** A check or a repair of this subfolder is going on elsewhere. */
-  | { readonly status: 'busy' }
-  /** Somebody else took it over on the way: what was found is not stored. */
-  | { readonly status: 'lost' }
-  | { readonly status: 'failed'; readonly error: unknown };
+/** What becomes of the differences that a comparison finds. */
+export interface DifferenceSink {
+  /** Told each difference as it is found; the comparison waits for it. */
+  add(difference: Difference): void | Promise<void>;
+  /** Told that all were found, by a comparison that began at this time of the state's clock. */
+  complete(beganAt: Date): Promise<void>;
+}
 
 /**
- * Compares one subfolder and stores what was found in its row: the start and end of a sync check of the reference tool. A comparison
- * that could not be completed is stored as the row's error, with the figures of the last one left alone.
- * @throws the reason of `signal` once it aborts, and what has nothing to do with this subfolder: the state store, the queue
+ * Compares one subfolder and stores what was found in its row: the start and end of a sync check of the reference tool. A
+ * comparison that could not be completed is stored as the row's error, with the figures of the last one left alone.
+ * @param sink learns of the objects; in the mode `size` there is nothing to learn
+ * @throws as {@link workOnSubfolder}
  */
-export async function checkSubfolder(
+export function checkSubfolder(
   context: CheckContext,
   dirKey: string,
-  onDifference: (difference: Difference) => void | Promise<void>,
+  sink: DifferenceSink,
   signal: AbortSignal,
-): Promise<CheckResult> {
-  const lease = await context.stateStore.startSyncCheck(dirKey, context.owner, context.leaseMs);
-  if (lease === undefined) return { status: 'busy' };
-  let held = Promise.resolve();
-  const extender = setInterval(() => {
-    held = held.then(async () => void (await context.stateStore.extendSubfolderLease(lease, context.leaseMs)));
-    // A lease that could not be extended shows at the end, where the guarded update tells.
-    held = held.catch(() => undefined);
-  }, context.leaseMs / 3);
-  try {
-    const figures = await compareSubfolder(context, dirKey, onDifference, signal);
-    await held;
-    return (await context.stateStore.finishSyncCheck(lease, { figures }))
-      ? { status: 'checked', figures }
-      : { status: 'lost' };
-  } catch (error) {
-    if (signal.aborted || !isAboutListing(error)) {
-      // Nothing was found out about the subfolder: its row stays what it was.
-      await context.stateStore.releaseSyncCheck(lease);
-      throw error;
-    }
-    const { code, message } = describeError(error);
-    await context.stateStore.finishSyncCheck(lease, { error: `${code}: ${message}` });
-    return { status: 'failed', error };
-  } finally {
-    clearInterval(extender);
-  }
-}
-
-function isAboutListing(error: unknown): boolean {
-  return error instanceof SourceError || error instanceof DestinationError || error instanceof ConfigurationError;
+  storesFailure = true,
+): Promise<WorkResult> {
+  const { stateStore, owner, leaseMs } = context;
+  const work = {
+    start: () => stateStore.startSyncCheck(dirKey, owner, leaseMs),
+    finish: stateStore.finishSyncCheck.bind(stateStore),
+    release: stateStore.releaseSyncCheck.bind(stateStore),
+  };
+  const compare = async (workSignal: AbortSignal, beganAt: Date) => {
+    if (context.checkMode === 'size') return compareSizes(context, dirKey, workSignal);
+    const figures = await compareSubfolder(context, dirKey, (difference) => sink.add(difference), workSignal);
+    await sink.complete(beganAt);
+    return figures;
+  };
+  return workOnSubfolder(context, work, dirKey, compare, signal, storesFailure);
 }

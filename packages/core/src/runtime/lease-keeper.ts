@@ -1,6 +1,6 @@
-import { classifyError } from '@object-transfer/core/domain/classify-error';
-import { StateError } from '@object-transfer/core/domain/errors';
-import type { StateStore, SubfolderLease } from '@object-transfer/core/ports/state-store';
+import { classifyError } from '../domain/classify-error.ts';
+import { StateError } from '../domain/errors.ts';
+import type { StateStore, SubfolderLease } from '../ports/state-store.ts';
 
 /** Extends a subfolder's lease at a third of its length, until it is stopped or the lease is lost. */
 export class LeaseKeeper {

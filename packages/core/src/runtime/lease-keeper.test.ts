@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { StateError } from '@object-transfer/core/domain/errors';
-import type { SubfolderLease } from '@object-transfer/core/ports/state-store';
+import { StateError } from '../domain/errors.ts';
+import type { SubfolderLease } from '../ports/state-store.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 
 /** A third of it is a tick of the timer. */

@@ -1,0 +1,84 @@
+import type { CheckFigures } from '@object-transfer/core/domain/subfolder';
+import type { Logger } from '@object-transfer/core/runtime/logger';
+import { compareSubfolder } from '../sync-check/compare-subfolder.ts';
+import { DifferenceRecorder } from '../sync-check/difference-recorder.ts';
+import { workOnSubfolder, type SubfolderWorkContext, type WorkResult } from '../subfolders/work-on-subfolder.ts';
+import { deleteExtras } from './delete-extras.ts';
+import { transferDifferences, type TransferDifferencesContext } from './transfer-differences.ts';
+
+/**
+ * Repairs one subfolder:
+ *
+ *   compare   Both listings are walked in step; what is missing, different or unproven is transferred on the way, by the
+ *             same engine and under the same checks as the first time (`native`), or the whole folder is given to
+ *             `gcloud storage rsync` (`gcloud`).
+ *   delete    What only the destination has goes, where that is asked for, and only after both listings were complete.
+ *   compare   The figures are taken again, and the row gets those. What is not equal now is an open error.
+ *
+ * A listing that fails ends the repair as failed: nothing is deleted, and what was transferred by then stays.
+ */
+export interface RepairContext extends SubfolderWorkContext, TransferDifferencesContext {
+  readonly stateStore: SubfolderWorkContext['stateStore'];
+  readonly logger: Logger;
+  readonly deleteExtra: boolean;
+  /** Repairs that did not help before the row is left for somebody to look at. */
+  readonly maxRsyncAttempts: number;
+  /** In place of transferring the differences. */
+  readonly syncFolder?: ((dirKey: string, signal: AbortSignal) => Promise<void>) | undefined;
+  readonly onDeleted: (objects: number) => void;
+}
+
+/** Objects deleted in one pass: their names are held in memory. */
+const MAX_EXTRAS = 100_000;
+
+/** @throws as {@link workOnSubfolder} */
+export function repairSubfolder(
+  context: RepairContext,
+  dirKey: string,
+  signal: AbortSignal,
+  storesFailure = true,
+): Promise<WorkResult> {
+  const { stateStore, owner, leaseMs, maxRsyncAttempts } = context;
+  const work = {
+    start: () => stateStore.startRsync(dirKey, owner, leaseMs),
+    finish: (...[lease, outcome]: Parameters<typeof stateStore.finishSyncCheck>) =>
+      stateStore.finishRsync(lease, outcome, maxRsyncAttempts),
+    release: stateStore.releaseRsync.bind(stateStore),
+  };
+  return workOnSubfolder(
+    context,
+    work,
+    dirKey,
+    async (workSignal, beganAt) => {
+      if (context.syncFolder === undefined) await repairNatively(context, dirKey, workSignal);
+      else await context.syncFolder(dirKey, workSignal);
+      return takeFigures(context, dirKey, beganAt, workSignal);
+    },
+    signal,
+    storesFailure,
+  );
+}
+
+async function repairNatively(context: RepairContext, dirKey: string, signal: AbortSignal): Promise<void> {
+  const maxExtras = context.deleteExtra ? MAX_EXTRAS : 0;
+  for (;;) {
+    const { extras } = await transferDifferences(context, dirKey, maxExtras, signal);
+    if (extras.length === 0) return;
+    const deleted = await deleteExtras(context.comparison.destination, extras, context.logger, signal);
+    context.onDeleted(deleted);
+    // More may be left than one pass holds; where nothing can be deleted, another pass would not help.
+    if (extras.length < MAX_EXTRAS || deleted === 0) return;
+  }
+}
+
+async function takeFigures(
+  context: RepairContext,
+  dirKey: string,
+  beganAt: Date,
+  signal: AbortSignal,
+): Promise<CheckFigures> {
+  const recorder = new DifferenceRecorder(context.stateStore, context.comparison.mapping, dirKey);
+  const figures = await compareSubfolder(context.comparison, dirKey, (difference) => recorder.add(difference), signal);
+  await recorder.complete(beganAt);
+  return figures;
+}
