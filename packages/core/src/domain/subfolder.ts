@@ -31,11 +31,15 @@ export interface Subfolder extends CheckFigures {
   readonly syncCheckPublished: boolean;
   readonly syncCheckInProgress: boolean;
   readonly syncCheckFrequency: number;
+  readonly syncCheckLastStart: Date | undefined;
+  readonly syncCheckLastEnd: Date | undefined;
   readonly syncCheckError: string | undefined;
   readonly rsyncPublished: boolean;
   readonly rsyncInProgress: boolean;
   /** Repairs that have ended, ever. */
   readonly rsyncFrequency: number;
+  readonly rsyncLastStart: Date | undefined;
+  readonly rsyncLastEnd: Date | undefined;
   readonly rsyncError: string | undefined;
   /** Repairs that have ended since the subfolder was last found equal, and that it still was not. */
   readonly rsyncAttempts: number;

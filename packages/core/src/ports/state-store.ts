@@ -156,6 +156,12 @@ export interface StateStore {
   confirmWorkPublished(lease: SubfolderLease, target: Exclude<ClaimTarget, 'objects'>): Promise<boolean>;
 
   /**
+   * Takes back that the queue has a subfolder for a comparison or a repair: a worker could not do it now, and it is to be
+   * published once more.
+   */
+  withdrawPublished(dirKey: string, target: 'syncCheck' | 'rsync'): Promise<void>;
+
+  /**
    * Begins a check where nobody holds the subfolder and neither a check nor a repair is going on; one whose lease has run
    * out is taken over. @returns `undefined` where one is going on, or there is no such subfolder
    */

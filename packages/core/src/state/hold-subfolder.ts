@@ -77,6 +77,19 @@ export async function confirmPublished(
   });
 }
 
+/** The row is published once more, whoever works on it now. */
+export async function withdrawPublished(
+  db: Kysely<StateTables>,
+  dirKey: string,
+  target: 'syncCheck' | 'rsync',
+): Promise<void> {
+  await db
+    .updateTable('subfolders')
+    .set(target === 'syncCheck' ? { syncCheckPublished: 0 } : { rsyncPublished: 0 })
+    .where('dirKey', '=', dirKey)
+    .execute();
+}
+
 export type PublishOverrides = Pick<QueryOverrides, 'pullQuery' | 'updateQuery'>;
 
 function stillToPublish(

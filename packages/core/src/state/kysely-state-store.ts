@@ -22,7 +22,7 @@ import {
 } from '../ports/state-store.ts';
 import { addSubfolders, countNewSubfolders, findAdded, refuseLongKeys } from './add-subfolders.ts';
 import { claimSubfolders, countHeldUnpublished } from './claim-subfolders.ts';
-import { confirmPublished, extendSubfolderLease, releaseSubfolder } from './hold-subfolder.ts';
+import { confirmPublished, extendSubfolderLease, releaseSubfolder, withdrawPublished } from './hold-subfolder.ts';
 import { createLeaseOwner } from './lease-owner.ts';
 import { findHeld, hasEnded, wasFinished, wasPublished, wasReleased, wasWorkPublished } from './find-lost-results.ts';
 import {
@@ -150,6 +150,10 @@ export class KyselyStateStore implements StateStore {
         (await confirmPublished(db, lease, { target }, now, this.#overrides)) ||
         (isRepeated && (await wasWorkPublished(db, lease.dirKey, target, this.#overrides))),
     );
+  }
+
+  withdrawPublished(dirKey: string, target: 'syncCheck' | 'rsync'): Promise<void> {
+    return this.#run('withdrawPublished', (db) => withdrawPublished(db, dirKey, target));
   }
 
   startSyncCheck(dirKey: string, owner: string, leaseMs: number): Promise<SubfolderLease | undefined> {

@@ -2,6 +2,7 @@ import { type Expression, type Kysely, type Selectable, sql, type SqlBool } from
 import type { Subfolder } from '../domain/subfolder.ts';
 import type { SubfolderCounts } from '../ports/state-store.ts';
 import type { StateTables } from './state-tables.ts';
+import { fromUtcDateTime } from './utc-date-time.ts';
 
 const COLUMNS = [
   'dirKey',
@@ -10,10 +11,14 @@ const COLUMNS = [
   'syncCheckPublished',
   'syncCheckInProgress',
   'syncCheckFrequency',
+  'syncCheckLastStart',
+  'syncCheckLastEnd',
   'syncCheckError',
   'rsyncPublished',
   'rsyncInProgress',
   'rsyncFrequency',
+  'rsyncLastStart',
+  'rsyncLastEnd',
   'rsyncError',
   'rsyncAttempts',
   's3Size',
@@ -117,10 +122,14 @@ function toSubfolder(row: SubfolderRow): Subfolder {
     syncCheckPublished: row.syncCheckPublished !== 0,
     syncCheckInProgress: row.syncCheckInProgress !== 0,
     syncCheckFrequency: row.syncCheckFrequency,
+    syncCheckLastStart: fromUtcDateTime(row.syncCheckLastStart),
+    syncCheckLastEnd: fromUtcDateTime(row.syncCheckLastEnd),
     syncCheckError: row.syncCheckError ?? undefined,
     rsyncPublished: row.rsyncPublished !== 0,
     rsyncInProgress: row.rsyncInProgress !== 0,
     rsyncFrequency: row.rsyncFrequency,
+    rsyncLastStart: fromUtcDateTime(row.rsyncLastStart),
+    rsyncLastEnd: fromUtcDateTime(row.rsyncLastEnd),
     rsyncError: row.rsyncError ?? undefined,
     rsyncAttempts: row.rsyncAttempts,
     s3SizeBytes: row.s3Size,

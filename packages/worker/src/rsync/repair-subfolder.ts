@@ -36,7 +36,7 @@ export function repairSubfolder(
   context: RepairContext,
   dirKey: string,
   signal: AbortSignal,
-  storesFailure = true,
+  storesFailure?: (error: Error) => boolean,
 ): Promise<WorkResult> {
   const { stateStore, owner, leaseMs, maxRsyncAttempts } = context;
   const work = {

@@ -29,7 +29,7 @@ export type WorkResult =
 /**
  * Works on one subfolder under the lease of its row, and stores in the row what was found, or why it could not be.
  * @param act gets a signal that also aborts where the lease is lost, and when by the state's clock the work began
- * @param storesFailure false leaves the row as it was where `act` fails: it is to be tried again
+ * @param storesFailure says of an error whether the row gets it; otherwise the row stays as it was, to be tried again
  * @throws the reason of `signal` once it aborts, and what has nothing to do with this subfolder: the state store, the queue
  */
 export async function workOnSubfolder(
@@ -38,7 +38,7 @@ export async function workOnSubfolder(
   dirKey: string,
   act: (signal: AbortSignal, beganAt: Date) => Promise<CheckFigures>,
   signal: AbortSignal,
-  storesFailure = true,
+  storesFailure: (error: Error) => boolean = () => true,
 ): Promise<WorkResult> {
   const lease = await work.start(dirKey);
   if (lease === undefined) return { status: 'busy' };
@@ -56,7 +56,7 @@ export async function workOnSubfolder(
       throw error;
     }
     const { code, message } = describeError(error);
-    await (storesFailure ? work.finish(keeper.lease, { error: `${code}: ${message}` }) : work.release(keeper.lease));
+    await (storesFailure(error) ? work.finish(keeper.lease, { error: `${code}: ${message}` }) : work.release(keeper.lease));
     return { status: 'failed', error };
   } finally {
     await keeper.stop();

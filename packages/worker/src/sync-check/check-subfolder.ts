@@ -27,7 +27,7 @@ export function checkSubfolder(
   dirKey: string,
   sink: DifferenceSink,
   signal: AbortSignal,
-  storesFailure = true,
+  storesFailure?: (error: Error) => boolean,
 ): Promise<WorkResult> {
   const { stateStore, owner, leaseMs } = context;
   const work = {
