@@ -135,8 +135,9 @@ class MysqlAccess {
   readonly #closing = new AbortController();
 
   constructor(options: MysqlStateOptions, statementTimeoutMs: number | undefined) {
-    const [table = '', database = options.connection.database] = options.table.split('.').toReversed();
-    this.names = stateTableNames(table);
+    const dot = options.table.indexOf('.');
+    const database = dot === -1 ? options.connection.database : options.table.slice(0, dot);
+    this.names = stateTableNames(options.table.slice(dot + 1));
     const connection = { ...options.connection, database };
     this.connections = new MysqlConnections({
       connection,
