@@ -9,9 +9,10 @@ export async function createMysqlHarness(createHome = createMysqlHome): Promise<
   await prepareMysqlState(home);
   const opened: StateStore[] = [];
   let nowMs = Date.UTC(2026, 0, 1);
+  const clock = (): number => nowMs;
   return {
     open: async () => {
-      const store = await openMysqlState({ ...home, now: () => nowMs, databaseNow: async () => nowMs });
+      const store = await openMysqlState({ ...home, now: clock, monotonicNow: clock, databaseNow: async () => nowMs });
       opened.push(store);
       return store;
     },

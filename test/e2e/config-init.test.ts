@@ -20,6 +20,7 @@ async function config(...args: readonly string[]): Promise<CommandResult> {
 }
 
 const MODULES = [
+  'prepare',
   'dump',
   'publisher objects',
   'publisher sync-check',

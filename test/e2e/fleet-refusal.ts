@@ -29,7 +29,7 @@ export function refusalOf(result: CommandResult, { exitCode = 2 }: Refusal = {})
   expectExitCode(result, exitCode);
   const { stdout, stderr } = result;
   expect(stdout).toBe('');
-  expect(stderr).toMatch(/^error: /);
+  expect(stderr).toMatch(/^error [A-Z_]+: /);
   // Further lines belong to the first: `  s3_bucket (Datastore entity …) must be …`.
   expect(stderr).toMatch(/^[^\n]+\n(?: {2}\S[^\n]*\n)*$/);
   expect(stderr).not.toContain(HIDDEN);

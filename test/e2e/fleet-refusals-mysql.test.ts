@@ -113,7 +113,7 @@ describe('a table that is prepared', () => {
     it('and a pull_query that MySQL does not understand changes nothing', async () => {
       const query = `SELECT dir_key FRM ${fleet.table}`;
       const names = [
-        'error: pull_query: MySQL refuses it: ',
+        'error CONFIG_INVALID: pull_query: MySQL refuses it: ',
         'error in your SQL syntax',
         `${fleet.table}'`,
         '(errno 1064)',
@@ -123,7 +123,7 @@ describe('a table that is prepared', () => {
 
     it('and an insert_query with a column that is not there adds nothing', async () => {
       const query = `INSERT INTO ${fleet.table} (dir) VALUES (%s)`;
-      const names = ['error: insert_query: MySQL refuses it: ', "'dir'", '(errno 1054)'];
+      const names = ['error CONFIG_INVALID: insert_query: MySQL refuses it: ', "'dir'", '(errno 1054)'];
       await writeFile(fleet.rehearsal.path('more.txt'), 'c/\n');
       const dump = ['dump', ...configuredBy(ENTITIES.dump), '--dump_file', 'more.txt', '--insert-query', query];
       expect(await refused(fleet, dump)).toMatch(naming(names));
@@ -136,7 +136,7 @@ describe('a table that is prepared', () => {
     ])('and an update_query that %s leaves every subfolder to the next publisher', async (_, text, names) => {
       const query = `${text.replace('{table}', fleet.table)} WHERE dir_key = %s`;
       const message = refusalOf(await fleet.command(...PUBLISHER, '--update-query', query));
-      expect(message).toMatch(naming(['error: update_query: ', ...names]));
+      expect(message).toMatch(naming(['error CONFIG_INVALID: update_query: ', ...names]));
       const columns = 'dir_key, initial_transfer, cdn_transfer_published, lease_owner';
       const waiting = { initial_transfer: 1, cdn_transfer_published: 0, lease_owner: null };
       expect(

@@ -39,7 +39,13 @@ afterAll(() => fleet[Symbol.asyncDispose]());
 
 describe('what Pub/Sub does not have is named, before anything is begun', () => {
   it('the topic of a publisher', async () => {
-    expect(await refused(fleet, PUBLISHER)).toMatch(naming([`projects/${PROJECT}/topics/${TOPIC} is not there`]));
+    const names = ['CONFIG_QUEUE_MISSING', `projects/${PROJECT}/topics/${TOPIC} is not there`, 'prepare --topics'];
+    expect(await refused(fleet, PUBLISHER)).toMatch(naming(names));
+  });
+
+  it('the subscription and the error topic of a worker, both at once', async () => {
+    const names = [`subscriptions/${SUBSCRIPTION} is not there`, `topics/${ERROR_TOPIC} is not there`, 'prepare --topics'];
+    expect(await refused(fleet, WORKER)).toMatch(naming(names));
   });
 
   it('all that prepare may not create', async () => {
@@ -48,7 +54,7 @@ describe('what Pub/Sub does not have is named, before anything is begun', () => 
     expect(await refused(fleet, ['prepare', '--topics', ...BOTH])).toMatch(naming(names));
   });
 
-  it('the subscription and the error topic of a worker', async () => {
+  it('a subscription or an error topic that a flag names', async () => {
     await prepareFleet(fleet);
     const subscription = ['--pubsub-subscription-id', 'no-such-subscription'];
     expect(await refused(fleet, [...WORKER, ...subscription])).toMatch(
@@ -153,7 +159,7 @@ it('a worker that is denied in the middle ends and names the subscription', asyn
   fleet.pubsub.dropStreams();
   const result = await worker.ended;
   expectExitCode(result, 2);
-  expect(result.stderr).toMatch(new RegExp(`^error: .*projects/${PROJECT}/subscriptions/${SUBSCRIPTION}`, 'm'));
+  expect(result.stderr).toMatch(new RegExp(`^error CONFIG_ACCESS_DENIED: .*projects/${PROJECT}/subscriptions/${SUBSCRIPTION}`, 'm'));
   expect(result.stderr).toContain(DENIED.details);
   expect(result.stderr).not.toMatch(/^ {4}at /m);
 });

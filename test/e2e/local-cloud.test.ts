@@ -28,13 +28,13 @@ describe('local-cloud', () => {
   it('prints what another shell needs to run a migration against it, and ends on Ctrl-C with exit code 0', async () => {
     const flags = ['--s3-dir', 'files', '--gcs-dir', 'bucket', '--signed-urls', 'key.pem'];
     await using cloud = start(['local-cloud', ...flags]);
-    const printed = await cloud.waitForOutput('# object-transfer run');
+    const printed = await cloud.waitForOutput('# npx object-transfer run');
     const variables = exportedVariables(printed);
     expect(Object.keys(variables)).toEqual(
       expect.arrayContaining(['AWS_ENDPOINT_URL_S3', 'AWS_ACCESS_KEY_ID', 'STORAGE_EMULATOR_HOST']),
     );
     expect((await stat(join(directory, 'key.pem'))).mode & 0o777).toBe(0o600);
-    const command = /# object-transfer (run .*)/.exec(printed)?.[1] ?? '';
+    const command = /# npx object-transfer (run .*)/.exec(printed)?.[1] ?? '';
     await using run = start([...command.split(' '), '--report', 'report.json'], variables);
     expectExitCode(await run.ended, 0);
     expect(JSON.parse(await readFile(join(directory, 'report.json'), 'utf8'))).toMatchObject({

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { expectExitCode } from './command.ts';
+import { expectExitCode, type RunningCommand } from './command.ts';
 import { Rehearsal, SOURCE_BUCKET } from './rehearsal.ts';
 import { putNumberedObjects, totalBytes } from './source-objects.ts';
 
@@ -55,19 +55,43 @@ describe('publisher objects', () => {
     expect(await publish('publisher', 'objects')).toMatchObject({ subfolders: 0, objects: 0, messages: 0 });
   });
 
-  it('says that another publisher holds what it could not publish', async () => {
-    stalledFolder = 'stalled';
-    rehearsal.source.put('stalled/1', 'x');
-    rehearsal.source.put('folder/1', 'x');
-    expectExitCode(await rehearsal.command('dump', '--s3-bucket', SOURCE_BUCKET), 0);
-    const publisher = ['publisher', 'objects', '--s3-bucket', SOURCE_BUCKET];
-    await using dead = rehearsal.start(...publisher);
-    await dead.whileRunning(listingStalled.promise);
-    dead.kill('SIGKILL');
-    await dead.ended;
-    const result = await rehearsal.command(...publisher);
-    expectExitCode(result, 0);
-    expect(result.stderr).toContain('subfolders are in the hands of other publishers');
+  describe('where another publisher holds a subfolder', () => {
+    const publisher = ['publisher', 'objects', '--s3-bucket', SOURCE_BUCKET, '--lease-seconds', '10', '--json'];
+
+    async function startStalled(): Promise<RunningCommand> {
+      stalledFolder = 'stalled';
+      rehearsal.source.put('stalled/1', 'x');
+      rehearsal.source.put('folder/1', 'x');
+      expectExitCode(await rehearsal.command('dump', '--s3-bucket', SOURCE_BUCKET), 0);
+      const stalled = rehearsal.start(...publisher);
+      await stalled.whileRunning(listingStalled.promise);
+      return stalled;
+    }
+
+    it('waits for its lease to run out, and publishes what it has left when it is dead', async () => {
+      await using dead = await startStalled();
+      dead.kill('SIGKILL');
+      await dead.ended;
+      stalledFolder = undefined;
+      const result = await rehearsal.command(...publisher);
+      expectExitCode(result, 0);
+      expect(result.stderr).toContain('waiting for what other publishers hold');
+      expect(JSON.parse(result.stdout)).toMatchObject({ leasedByOthers: 0 });
+      const left = await rehearsal.command(...publisher, '--dry-run');
+      expect(JSON.parse(left.stdout)).toMatchObject({ subfolders: 0 });
+    });
+
+    it('says so in the end when it holds on to it', async () => {
+      await using living = await startStalled();
+      const result = await rehearsal.command(...publisher);
+      expectExitCode(result, 0);
+      expect(result.stderr).toContain('other publishers still work on subfolders');
+      expect(JSON.parse(result.stdout)).toMatchObject({ leasedByOthers: 1 });
+      living.kill('SIGTERM');
+      const stopped = await living.ended;
+      expectExitCode(stopped, 1);
+      expect(stopped.stderr).toContain('stopped by SIGTERM, and 1 subfolder is still waiting');
+    });
   });
 
   it('publishes the other subfolders where one cannot be listed, and ends with exit code 1', async () => {

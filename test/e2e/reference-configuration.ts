@@ -10,7 +10,7 @@ export const ROOT = 'photos';
 /** Everything under {@link ROOT} goes under this folder. */
 export const DESTINATION_ROOT = 'mirror/photos';
 
-const DUMP_SECRET = 'object-transfer-dump';
+export const DUMP_SECRET = 'object-transfer-dump';
 export const SECRET = 'object-transfer-credentials';
 const SIGNING_SECRET = 'url-signing-key';
 

@@ -8,6 +8,7 @@ export class MariadbProxy {
   readonly #sockets = new Set<Socket>();
   #losing: RegExp | undefined;
   #stalls = false;
+  readonly #withheld = Promise.withResolvers<void>();
 
   private constructor(server: Server, port: number) {
     this.#server = server;
@@ -39,6 +40,11 @@ export class MariadbProxy {
     this.#stalls = true;
   }
 
+  /** Resolves when a program has sent something since {@link stall}. */
+  get withheld(): Promise<void> {
+    return this.#withheld.promise;
+  }
+
   async close(): Promise<void> {
     if (!this.#server.listening) return;
     for (const socket of this.#sockets) socket.destroy();
@@ -61,7 +67,10 @@ export class MariadbProxy {
       });
     }
     client.on('data', (data: Buffer) => {
-      if (this.#stalls) return;
+      if (this.#stalls) {
+        this.#withheld.resolve();
+        return;
+      }
       if (this.#losing?.test(data.toString('latin1')) === true) {
         isLosing = true;
         this.#losing = undefined;

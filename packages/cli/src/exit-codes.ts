@@ -20,13 +20,9 @@ export function exitCodeOf(error: unknown, output: { write(text: string): unknow
     output.write(`${error.message}; run the same command again to go on\n`);
     return EXIT_CODES.failures;
   }
-  if (error instanceof ConfigurationError) {
-    output.write(`error: ${error.message}\n`);
-    return EXIT_CODES.usage;
-  }
   if (error instanceof ObjectTransferError) {
-    output.write(`error: ${error.message} (${error.code})\n`);
-    return EXIT_CODES.couldNotRun;
+    output.write(`error ${error.code}: ${error.message}\n`);
+    return error instanceof ConfigurationError ? EXIT_CODES.usage : EXIT_CODES.couldNotRun;
   }
   output.write(`unexpected error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return EXIT_CODES.couldNotRun;

@@ -1,7 +1,7 @@
 import { exitCodeOf } from './exit-codes.ts';
 import { acceptReferenceSpelling } from './options/reference-spelling.ts';
 import { createProgram } from './program.ts';
-import { stopOnSignals } from './stop-signals.ts';
+import { leaveNothingOpen, stopOnSignals } from './stop-signals.ts';
 
 // Not for the processes that this one starts.
 const launched = process.env['OBJECT_TRANSFER_LAUNCHED'] !== undefined;
@@ -12,3 +12,4 @@ try {
 } catch (error) {
   process.exitCode = exitCodeOf(error, process.stderr);
 }
+leaveNothingOpen(stop);

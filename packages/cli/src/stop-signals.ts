@@ -32,3 +32,15 @@ export function stopOnSignals(launched: boolean): AbortSignal {
   process.channel?.unref();
   return controller.signal;
 }
+
+/** What a stopped command may still need to close by itself what it has not waited for. */
+const CLOSING_MS = 1_000;
+
+/**
+ * For the end of a command: where it was stopped, what it gave up waiting for (an answer, the next try) does not keep the
+ * process alive.
+ */
+export function leaveNothingOpen(stop: AbortSignal): void {
+  // Where nothing is open any more, an unreferenced timer keeps nobody waiting.
+  if (stop.aborted) setTimeout(() => process.exit(), CLOSING_MS).unref();
+}

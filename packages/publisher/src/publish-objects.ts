@@ -22,6 +22,10 @@ import { publishSubfolder } from './publish-subfolder.ts';
  *                           claim the same subfolder over and over; it is given back at the end, or runs out before.
  *   claimed   -> waiting    Told to stop, or the store or the queue failed: the lease is given back.
  *
+ * Where nothing is left to claim, others may still hold subfolders. Those of a publisher that lives will be published by it; those
+ * of one that died become free when their leases run out, which is waited for, so that the last publisher to end leaves
+ * nothing behind.
+ *
  * A failed subfolder never stops the others. What is wrong for all of them does: no bucket, a store or a queue that refuses.
  */
 export interface PublishObjectsOptions {
@@ -42,8 +46,18 @@ export interface PublishObjectsOptions {
   /** Who claims: a process id. */
   readonly owner: string;
   readonly leaseMs: number;
-  /** `drained`: ends when no subfolder can be claimed. `stopped`: goes on looking for new ones until `signal` aborts. */
+  /**
+   * `drained`: ends when no subfolder can be claimed, nor after `waitForOthersMs`. `stopped`: goes on looking for new ones until
+   * `signal` aborts.
+   */
   readonly until: 'drained' | 'stopped';
+  /**
+   * How long, from the last subfolder that could be claimed, to wait for those that others hold; default 0. A lease's length
+   * tells the living from the dead: who still holds a subfolder then has extended its lease.
+   */
+  readonly waitForOthersMs?: number | undefined;
+  /** Called when that waiting begins, with how many they hold. */
+  readonly onWaiting?: ((heldByOthers: number) => void) | undefined;
   /** Between looks, where there is nothing to do; default 5,000. */
   readonly pollMs?: number | undefined;
   /** Subfolders listed at a time; default 4. */
@@ -86,6 +100,8 @@ class ObjectPublisher {
   readonly #unfinished = new Map<string, SubfolderLease>();
   readonly #halt = new AbortController();
   readonly #signal: AbortSignal;
+  /** Since when nothing could be claimed, while others held subfolders; on the clock of `performance`. */
+  #waitingSince: number | undefined;
 
   constructor(options: PublishObjectsOptions) {
     this.#options = options;
@@ -96,7 +112,7 @@ class ObjectPublisher {
     const { store, owner, leaseMs } = this.#options;
     const request = { owner, leaseMs, limit: Math.max(CLAIM_SUBFOLDERS, parallel) };
     const claimed = new ClaimedSubfolders(store, request, this.#signal);
-    const loops = await Promise.allSettled(Array.from({ length: parallel }, () => this.#publishEach(claimed)));
+    const loops = await Promise.allSettled([this.#publishAll(claimed, parallel)]);
     const releases = await Promise.allSettled([
       claimed.close(),
       ...[...this.#unfinished.values()].map((lease) => store.releaseSubfolder(lease)),
@@ -107,6 +123,29 @@ class ObjectPublisher {
     return { ...this.#counters, failures: [...this.#failures.values()], leasedByOthers };
   }
 
+  async #publishAll(claimed: ClaimedSubfolders, parallel: number): Promise<void> {
+    do {
+      const loops = await Promise.allSettled(Array.from({ length: parallel }, () => this.#publishEach(claimed)));
+      for (const outcome of loops) if (outcome.status === 'rejected') throw outcome.reason;
+    } while (await this.#waitForOthers());
+  }
+
+  /** @returns whether to look once more for what can be claimed */
+  async #waitForOthers(): Promise<boolean> {
+    const { store, waitForOthersMs = 0, pollMs = DEFAULT_POLL_MS, onWaiting } = this.#options;
+    if (this.#signal.aborted) return false;
+    const heldByOthers = (await store.countHeldUnpublished()) - this.#unfinished.size;
+    if (heldByOthers <= 0) return false;
+    if (this.#waitingSince === undefined) {
+      this.#waitingSince = performance.now();
+      if (waitForOthersMs > 0) onWaiting?.(heldByOthers);
+    }
+    const leftMs = this.#waitingSince + waitForOthersMs - performance.now();
+    if (leftMs <= 0) return false;
+    await this.#pause(Math.min(pollMs, leftMs));
+    return true;
+  }
+
   async #publishEach(claimed: ClaimedSubfolders): Promise<void> {
     const drains = this.#options.until === 'drained';
     try {
@@ -114,13 +153,13 @@ class ObjectPublisher {
         const keeper = await claimed.take();
         if (keeper === undefined) {
           if (drains) return;
-          await this.#pause();
+          await this.#pause(this.#options.pollMs ?? DEFAULT_POLL_MS);
         } else if (drains && this.#failures.has(keeper.lease.dirKey)) {
-          // Its lease has run out meanwhile. Stores hand out such rows after those that nobody has claimed yet.
+          // Its lease has run out meanwhile. Held once more, it is not in the way of the others.
           await keeper.stop();
           this.#unfinished.set(keeper.lease.dirKey, keeper.lease);
-          return;
         } else {
+          this.#waitingSince = undefined;
           await this.#publishClaimed(keeper);
           this.#options.onProgress?.({ ...this.#counters });
         }
@@ -131,9 +170,8 @@ class ObjectPublisher {
     }
   }
 
-  async #pause(): Promise<void> {
-    const { pollMs = DEFAULT_POLL_MS } = this.#options;
-    await delay(pollMs, undefined, { signal: this.#signal }).catch((error: unknown) => {
+  async #pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#signal }).catch((error: unknown) => {
       if (!this.#signal.aborted) throw error;
     });
   }

@@ -230,6 +230,78 @@ describe('publishObjects', () => {
     expect(await publish()).toMatchObject({ subfolders: 3, leasedByOthers: 0 });
   });
 
+  it('waits for what others hold, and publishes what a dead one has left', async () => {
+    await addSubfolders('a/', 'b/', 'c/');
+    const { stateStore } = fixture.state;
+    await stateStore.claimSubfolders({ owner: 'host:2:00000000', leaseMs: 60_000, limit: 2 });
+    const waited: number[] = [];
+    const result = await publish({
+      waitForOthersMs: 60_000,
+      pollMs: 1,
+      onWaiting: (held) => {
+        waited.push(held);
+        fixture.nowMs += 60_000;
+      },
+    });
+    expect(waited).toEqual([2]);
+    expect(result).toMatchObject({ subfolders: 3, leasedByOthers: 0 });
+  });
+
+  it('ends the waiting where a living one has published what it held', async () => {
+    await addSubfolders('a/', 'b/');
+    const { stateStore } = fixture.state;
+    const [held] = await stateStore.claimSubfolders({ owner: 'host:2:00000000', leaseMs: 60_000, limit: 1 });
+    if (held === undefined) throw new Error('nothing to claim');
+    const result = await publish({
+      waitForOthersMs: 60_000,
+      pollMs: 1,
+      onWaiting: () => void stateStore.confirmPublished(held, { objects: 0, bytes: 0 }),
+    });
+    expect(result).toMatchObject({ subfolders: 1, leasedByOthers: 0 });
+  });
+
+  it('waits no longer than it is told for what a living one holds on to', async () => {
+    await addSubfolders('a/', 'b/');
+    const { stateStore } = fixture.state;
+    await stateStore.claimSubfolders({ owner: 'host:2:00000000', leaseMs: 60_000, limit: 1 });
+    expect(await publish({ waitForOthersMs: 20, pollMs: 1 })).toMatchObject({ subfolders: 1, leasedByOthers: 1 });
+  });
+
+  it('waits for nobody where all that is held is its own, which could not be listed', async () => {
+    await addSubfolders('bad/');
+    denyListing('photos/bad/');
+    const result = await publish({
+      waitForOthersMs: 60_000,
+      onWaiting: () => expect.unreachable('nobody else holds anything'),
+    });
+    expect(result).toMatchObject({ subfolders: 0, leasedByOthers: 0, failures: [{ dirKey: 'bad/' }] });
+  });
+
+  it('does not let a failed subfolder that comes back keep others from being published', async () => {
+    await addSubfolders('bad/', 'z/');
+    denyListing('photos/bad/');
+    const { stateStore } = fixture.state;
+    await stateStore.claimSubfolders({ owner: 'host:2:00000000', leaseMs: 120_000, limit: 2 });
+    fixture.nowMs += 120_000;
+    const result = await publish({
+      parallel: 1,
+      onProgress: ({ subfolders }) => {
+        if (subfolders === 0) fixture.nowMs += 61_000;
+      },
+    });
+    expect(result).toMatchObject({ subfolders: 1, failures: [{ dirKey: 'bad/' }] });
+    expect(await publishedDirs()).toEqual(['z/']);
+  });
+
+  it('stops waiting when it is told to stop', async () => {
+    await addSubfolders('a/', 'b/');
+    await fixture.state.stateStore.claimSubfolders({ owner: 'host:2:00000000', leaseMs: 60_000, limit: 1 });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const result = await publish({ waitForOthersMs: 60_000, signal, onWaiting: () => controller.abort() });
+    expect(result).toMatchObject({ subfolders: 1, leasedByOthers: 1 });
+  });
+
   it('hands back what it holds when it is told to stop', async () => {
     fixture.bucket.put('photos/a/1', 'x');
     await addSubfolders('a/', 'b/');

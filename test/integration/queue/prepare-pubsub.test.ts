@@ -5,7 +5,7 @@ import { status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PROJECT } from '../local-cloud/pubsub-clients.ts';
 import { findEmulator, startEmulator } from '../../services/google-emulator.ts';
-import { IMPATIENT, PubsubFixture } from './pubsub-fixture.ts';
+import { IMPATIENT, PubsubFixture, recordingLogger } from './pubsub-fixture.ts';
 
 const TOPIC = `projects/${PROJECT}/topics/objects`;
 const ERRORS = `projects/${PROJECT}/topics/errors`;
@@ -84,7 +84,7 @@ describe.each([
     const subscriptions = [{ name, topic, deadLetterTopic: dead.topic }];
     const { existing, notes } = await preparePubsub({ ...wanted(server.host), topics: [], subscriptions });
     expect(existing).toEqual([name]);
-    expect(notes.join('\n')).toMatch(/31 days.*retry policy.*5 deliveries.*10 s.*1 days/s);
+    expect(notes.join('\n')).toMatch(/31 days.*retry policy.*5 deliveries.*10 s.*a day/s);
     const [found] = await fixture.clients.subscriber.getSubscription({ subscription: name });
     expect(found.ackDeadlineSeconds).toBe(10);
   });
@@ -99,6 +99,46 @@ describe.each([
       code: 'CONFIG_INVALID',
       message: expect.stringContaining(mine.topic),
     });
+  });
+
+  it('refuses a subscription of the error topic itself: its workers would go round in circles', async (test) => {
+    if (server === undefined) return test.skip(missing);
+    const options = { projectId: PROJECT, emulatorHost: server.host };
+    const errors = await fixture.clients.createPair();
+    const circle = {
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining(`the error topic ${errors.topic} itself`),
+    };
+    const checking = checkSubscription(options, errors.subscription, { deadLetterTopic: errors.topic });
+    await expect(checking).rejects.toMatchObject(circle);
+    const subscriptions = [{ name: 'circle', topic: errors.topic, deadLetterTopic: errors.topic }];
+    const preparing = preparePubsub({ ...wanted(server.host), topics: [], subscriptions });
+    await expect(preparing).rejects.toMatchObject(circle);
+    await expect(checkSubscription(options, 'circle')).rejects.toMatchObject({ code: 'CONFIG_QUEUE_MISSING' });
+    // Working off what failed, with another error topic, is no circle.
+    const elsewhere = await checkSubscription(options, errors.subscription, { deadLetterTopic: 'elsewhere' });
+    expect(elsewhere.join('\n')).toContain(`set one with the topic projects/${PROJECT}/topics/elsewhere`);
+  });
+
+  it('misses no dead-letter policy of a subscription that only collects errors', async (test) => {
+    if (server === undefined) return test.skip(missing);
+    const { topic, subscription } = await fixture.clients.createPair();
+    const subscriptions = [{ name: subscription, topic }];
+    const { notes } = await preparePubsub({ ...wanted(server.host), topics: [], subscriptions });
+    expect(notes.join('\n')).not.toContain('dead-letter');
+  });
+
+  it('tells a topic that nobody listens to, where it is asked to', async (test) => {
+    if (server === undefined) return test.skip(missing);
+    const options = { projectId: PROJECT, emulatorHost: server.host };
+    const topic = fixture.clients.newTopicName();
+    await fixture.clients.publisher.createTopic({ name: topic });
+    const expected = { expectsSubscription: true };
+    expect(await checkTopic(options, topic)).toEqual([]);
+    expect(await checkTopic(options, topic, expected)).toEqual([expect.stringMatching(/has no subscription.*is lost/)]);
+    const name = fixture.clients.newSubscriptionName();
+    await fixture.clients.subscriber.createSubscription({ name, topic });
+    expect(await checkTopic(options, topic, expected)).toEqual([]);
   });
 
   it('tells what is not there', async (test) => {
@@ -121,6 +161,43 @@ it('passes over a topic that it may not look at: it may be allowed to publish', 
   server.faults.calls.refuse('GetTopic', { code: status.PERMISSION_DENIED });
   const options = { projectId: PROJECT, emulatorHost: server.host };
   expect(await checkTopic(options, 'objects')).toEqual([expect.stringContaining('could not be looked at')]);
+  await server.close();
+});
+
+it('says nothing about the subscriptions of a topic that it may not list', async () => {
+  const server = await startPubsubServer();
+  await using fixture = new PubsubFixture(server.host);
+  const topic = fixture.clients.newTopicName();
+  await fixture.clients.publisher.createTopic({ name: topic });
+  server.faults.calls.refuse('ListTopicSubscriptions', { code: status.PERMISSION_DENIED });
+  const options = { projectId: PROJECT, emulatorHost: server.host };
+  expect(await checkTopic(options, topic, { expectsSubscription: true })).toEqual([]);
+  expect(server.stats().calls['ListTopicSubscriptions']).toBe(1);
+  await server.close();
+});
+
+it('tells why the start takes long, once', async () => {
+  const server = await startPubsubServer();
+  await using fixture = new PubsubFixture(server.host);
+  const { topic, subscription } = await fixture.clients.createPair();
+  server.faults.calls.refuse('GetSubscription', { code: status.UNAVAILABLE, times: 3 });
+  const { logger, lines } = recordingLogger();
+  const options = { projectId: PROJECT, emulatorHost: server.host, patience: IMPATIENT, logger };
+  await checkSubscription(options, subscription, { topic });
+  expect(server.stats().calls['GetSubscription']).toBe(4);
+  expect(lines()).toEqual([expect.objectContaining({ level: 40, code: 'SERVICE_UNAVAILABLE', timeoutMs: 1_000 })]);
+  await server.close();
+});
+
+it('ends with the reason of the signal', async () => {
+  const server = await startPubsubServer();
+  server.faults.calls.refuse('GetTopic', { code: status.UNAVAILABLE });
+  const stop = new AbortController();
+  const reason = new Error('stopped');
+  const { logger } = recordingLogger(() => stop.abort(reason));
+  const options = { projectId: PROJECT, emulatorHost: server.host, logger, signal: stop.signal };
+  await expect(checkTopic(options, 'objects')).rejects.toBe(reason);
+  expect(server.stats().calls['GetTopic']).toBe(1);
   await server.close();
 });
 

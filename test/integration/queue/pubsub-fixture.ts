@@ -4,11 +4,25 @@ import {
   type PubsubMessageQueueOptions,
 } from '@object-transfer/core/queue/pubsub-message-queue';
 import type { MessageSubscription, PullRequest, ReceivedMessage } from '@object-transfer/core/ports/message-queue';
-import { createLogger } from '@object-transfer/core/runtime/logger';
+import { createLogger, type Logger } from '@object-transfer/core/runtime/logger';
+import { pino } from 'pino';
 import { PROJECT, PubsubClients } from '../local-cloud/pubsub-clients.ts';
 
 /** Says nothing of the misbehaviour that is asked for. */
 export const LOGGER = createLogger({ name: 'test', level: 'error', human: false }).child({}, { level: 'silent' });
+
+/** Keeps what is logged; `onLine` is called for each line. */
+export function recordingLogger(onLine: () => void = () => undefined): {
+  readonly logger: Logger;
+  readonly lines: () => readonly Record<string, unknown>[];
+} {
+  const lines: Record<string, unknown>[] = [];
+  const write = (line: string): void => {
+    lines.push(JSON.parse(line) as Record<string, unknown>);
+    onLine();
+  };
+  return { logger: pino({ base: null, messageKey: 'message' }, { write }), lines: () => lines };
+}
 
 /** Gives up soon. */
 export const IMPATIENT = {

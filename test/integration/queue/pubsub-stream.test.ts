@@ -19,7 +19,7 @@ afterEach(async () => {
 
 it('tells of an ack that its lease was lost, where the subscription delivers exactly once', async () => {
   await start({
-    onStream: (stream) => ['one', 'two', 'three'].forEach((id) => stream.write(received(id))),
+    onStream: (stream) => stream.write(received('one', 'two', 'three')),
     onAcknowledge: () => ({ two: 'PERMANENT_FAILURE_INVALID_ACK_ID' }),
   });
   const messages = await pullCount(fixture.open().subscribe('scripted'), 3);

@@ -4,7 +4,7 @@ import { type RunningGrpcServer, startGrpcServer } from '@object-transfer/local-
 
 type StreamCall = ServerDuplexStream<{ readonly subscription: string }, object>;
 
-/** What Pub/Sub may do and the local cloud does not: exactly-once delivery, and a stream that goes silent. */
+/** What Pub/Sub may do and the local cloud does not: exactly-once delivery, and silence. */
 export interface SubscriberScript {
   /** Called for each stream that opens. */
   readonly onStream: (stream: StreamCall) => void;
@@ -16,12 +16,24 @@ export interface SubscriberScript {
   readonly onModify?: (ackIds: readonly string[], seconds: number) => void;
   /** @returns the ids whose lease was lost, with what Pub/Sub says about them */
   readonly onAcknowledge?: (ackIds: readonly string[]) => Readonly<Record<string, string>>;
+  /** @returns how many messages are confirmed; default all */
+  readonly onPublish?: (messages: readonly PublishedMessage[]) => number | Promise<number>;
+  /** Methods that are never answered while this says so. */
+  readonly isSilent?: (method: string) => boolean;
+}
+
+interface PublishedMessage {
+  readonly data: Uint8Array;
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 const succeed: handleUnaryCall<object, object> = (_, answer) => answer(null, {});
 
 export function startScriptedSubscriber(script: SubscriberScript): Promise<RunningGrpcServer> {
-  const [subscriber = {}] = loadServices({ name: '@google-cloud/pubsub' }, ['google.pubsub.v1.Subscriber']);
+  const [subscriber = {}, publisher = {}] = loadServices({ name: '@google-cloud/pubsub' }, [
+    'google.pubsub.v1.Subscriber',
+    'google.pubsub.v1.Publisher',
+  ]);
   const acknowledge: handleUnaryCall<{ readonly ackIds: readonly string[] }, object> = ({ request }, answer) => {
     const lost = Object.entries(script.onAcknowledge?.(request.ackIds) ?? {});
     if (lost.length === 0) answer(null, {});
@@ -34,13 +46,32 @@ export function startScriptedSubscriber(script: SubscriberScript): Promise<Runni
     script.onModify?.(request.ackIds, request.ackDeadlineSeconds);
     answer(null, {});
   };
+  const publish: handleUnaryCall<{ readonly messages: readonly PublishedMessage[] }, object> = (
+    { request },
+    answer,
+  ) => {
+    const { messages } = request;
+    void Promise.resolve(script.onPublish?.(messages) ?? messages.length).then((confirmed) =>
+      answer(null, { messageIds: messages.slice(0, confirmed).map((_, index) => String(index)) }),
+    );
+  };
+  const unlessSilent = <Request, Answer>(
+    name: string,
+    handle: handleUnaryCall<Request, Answer>,
+  ): [string, handleUnaryCall<Request, Answer>] => [
+    name,
+    (call, answer) => {
+      if (script.isSilent?.(name) !== true) handle(call, answer);
+    },
+  ];
   return startGrpcServer([
+    { definition: publisher, implementation: Object.fromEntries([unlessSilent('Publish', publish)]) },
     {
       definition: subscriber,
       implementation: {
-        ...Object.fromEntries(Object.keys(subscriber).map((name) => [name, succeed])),
-        Acknowledge: acknowledge,
-        ModifyAckDeadline: modify,
+        ...Object.fromEntries(Object.keys(subscriber).map((name) => unlessSilent(name, succeed))),
+        ...Object.fromEntries([unlessSilent('Acknowledge', acknowledge)]),
+        ...Object.fromEntries([unlessSilent('ModifyAckDeadline', modify)]),
         StreamingPull: (call: StreamCall) => {
           let opened = false;
           call.on('data', () => {
@@ -59,10 +90,14 @@ export function startScriptedSubscriber(script: SubscriberScript): Promise<Runni
   ]);
 }
 
-/** A message as a stream carries it. */
-export function received(ackId: string): object {
-  const message = { data: Buffer.from(ackId), attributes: {}, messageId: ackId, publishTime: { seconds: 0, nanos: 0 } };
-  return { receivedMessages: [{ ackId, message, deliveryAttempt: 1 }] };
+/** Messages as a stream carries them, in one response. */
+export function received(...ackIds: readonly string[]): object {
+  return { receivedMessages: ackIds.map((ackId) => receivedMessage(ackId)) };
+}
+
+export function receivedMessage(ackId: string, attributes: Readonly<Record<string, string>> = {}): object {
+  const message = { data: Buffer.from(ackId), attributes, messageId: ackId, publishTime: { seconds: 0, nanos: 0 } };
+  return { ackId, message, deliveryAttempt: 1 };
 }
 
 /** `google.rpc.Status` with one `google.rpc.ErrorInfo`, encoded as https://protobuf.dev/programming-guides/encoding/ says. */

@@ -1,10 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { FIELDS } from '@object-transfer/core/config/fields';
 import { openMysqlState, prepareMysqlState } from '@object-transfer/core/state/open-mysql-state';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MysqlHome } from '../../services/mariadb-database.ts';
 import { createMysqlHome } from '../../services/mariadb-home.ts';
+
+/** Only on a server of its own may a test make users and tables of any name. */
+const isShared = process.env['MYSQL_URL'] !== undefined;
 
 let home: MysqlHome;
 
@@ -66,7 +70,8 @@ describe('preparing', () => {
     const before = await home.query(`SHOW CREATE TABLE ${home.table}`);
     await home.query(`DELETE FROM ${home.table}_migrations WHERE version > ${done}`);
     await expect(openMysqlState(home)).rejects.toMatchObject({ code: 'CONFIG_STATE_INCOMPATIBLE' });
-    expect((await prepareMysqlState(home)).applied).toHaveLength(3 - done);
+    // The table is there: to create it is no change.
+    expect((await prepareMysqlState(home)).applied).toHaveLength(3 - Math.max(1, done));
     expect(await home.query(`SHOW CREATE TABLE ${home.table}`)).toEqual(before);
     await expectUsable(1);
   });
@@ -77,7 +82,7 @@ describe('preparing', () => {
       `ALTER TABLE ${home.table} DROP COLUMN extra_count, DROP INDEX held, MODIFY gcs_object_count INT NULL;
        DROP TABLE ${home.table}_workers; DROP TABLE ${home.table}_controls; DELETE FROM ${home.table}_migrations`,
     );
-    expect((await prepareMysqlState(home)).applied).toHaveLength(3);
+    expect((await prepareMysqlState(home)).applied).toHaveLength(2);
     await expectUsable(0);
   });
 
@@ -104,6 +109,52 @@ describe('preparing', () => {
     };
     await expect(prepareMysqlState(home)).rejects.toMatchObject(refusal);
     await expect(openMysqlState(home)).rejects.toMatchObject(refusal);
+  });
+
+  it.skipIf(isShared).each(['2026', '1e5', '$a$', `${'x'.repeat(49)}$`])(
+    'takes any name that the settings take: %s',
+    async (table) => {
+      const odd = { connection: home.connection, table };
+      expect(FIELDS.mysqlTable.schema.safeParse(table).success).toBe(true);
+      expect(await prepareMysqlState(odd)).toMatchObject({ created: true });
+      const store = await openMysqlState(odd);
+      await store.addSubfolders(['a/']);
+      expect(await store.claimSubfolders({ owner: 'host:1:0000000a', leaseMs: 1000, limit: 1 })).toHaveLength(1);
+      await store.recordObjectErrors([{ dirKey: 'a/', key: 'a/x', code: 'X', message: 'x', attempts: 1 }]);
+      expect(await store.settleControl('name', 'value')).toBe('value');
+      await store.close();
+      expect(await home.query('SHOW TABLES')).toHaveLength(6);
+      for (const row of await home.query('SHOW TABLES'))
+        await home.query(`DROP TABLE \`${Object.values(row)[0] as string}\``);
+    },
+  );
+
+  it.each(['', 'a b', 'a`b', 'a-b', 'x'.repeat(51), 'a.b.c'])('takes no other: %j', async (table) => {
+    expect(FIELDS.mysqlTable.schema.safeParse(table).success).toBe(false);
+    await expect(prepareMysqlState({ connection: home.connection, table })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+  });
+
+  it.skipIf(isShared)('needs no right to create tables where they are up to date', async () => {
+    await prepareMysqlState(home);
+    const { database } = home.connection;
+    const user = `works_${database.slice(-8)}`;
+    await home.query(`CREATE USER ${user} IDENTIFIED BY 'p'; GRANT SELECT, INSERT, UPDATE ON ${database}.* TO ${user}`);
+    const worker = { connection: { ...home.connection, user, password: 'p' }, table: home.table };
+    expect(await prepareMysqlState(worker)).toEqual({ created: false, applied: [] });
+    await expect(prepareMysqlState({ ...worker, table: 'other' })).rejects.toMatchObject({
+      code: 'CONFIG_ACCESS_DENIED',
+    });
+    await home.query(`DROP USER ${user}`);
+  });
+
+  it('creates the table again where only that was dropped', async () => {
+    await prepareMysqlState(home);
+    await home.query(`DROP TABLE ${home.table}`);
+    await expect(openMysqlState(home)).rejects.toMatchObject({ code: 'CONFIG_STATE_MISSING' });
+    expect(await prepareMysqlState(home)).toMatchObject({ created: true });
+    await expectUsable(0);
   });
 
   it('keeps tables of several names apart, and finds one in another database', async () => {

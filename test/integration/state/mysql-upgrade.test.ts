@@ -1,6 +1,7 @@
 import type { StateStore } from '@object-transfer/core/ports/state-store';
 import { openMysqlState, prepareMysqlState } from '@object-transfer/core/state/open-mysql-state';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { referenceTable } from '../../fixtures/reference-table.ts';
 import type { MysqlHome } from '../../services/mariadb-database.ts';
 import { createMysqlHome } from '../../services/mariadb-home.ts';
 
@@ -23,27 +24,8 @@ async function open(): Promise<StateStore> {
   return store;
 }
 
-/** The table as the reference tool's description has it. */
-function referenceTable(options = 'DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci'): string {
-  return `CREATE TABLE ${home.table} (
-    dir_key VARCHAR(500) PRIMARY KEY,
-    initial_transfer BOOLEAN DEFAULT TRUE,
-    s3_size BIGINT(63) UNSIGNED DEFAULT 0,
-    gcs_size BIGINT(63) UNSIGNED DEFAULT 0,
-    cdn_transfer_published BOOLEAN DEFAULT FALSE,
-    sync_check_published BOOLEAN DEFAULT FALSE,
-    rsync_published BOOLEAN DEFAULT FALSE,
-    sync_check_in_progress BOOLEAN DEFAULT FALSE,
-    rsync_in_progress BOOLEAN DEFAULT FALSE,
-    sync_check_frequency TINYINT UNSIGNED DEFAULT 0,
-    rsync_frequency TINYINT UNSIGNED DEFAULT 0,
-    sync_check_last_start DATETIME,
-    sync_check_last_end DATETIME,
-    rsync_last_start DATETIME,
-    rsync_last_end DATETIME,
-    sync_check_error TEXT,
-    rsync_error TEXT
-  ) ENGINE=InnoDB ${options}`;
+function tableOfReference(options = 'DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci'): string {
+  return referenceTable(home.table, options);
 }
 
 function columns(rows: readonly Record<string, unknown>[]): Record<string, Record<string, unknown>> {
@@ -79,11 +61,13 @@ describe('an existing table of the reference tool', () => {
     'DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci',
     'DEFAULT CHARSET=utf8 COLLATE=utf8_general_ci',
   ])('keeps the state of its rows when it is upgraded: %s', async (options) => {
-    await home.query(referenceTable(options));
+    await home.query(tableOfReference(options));
     const keys = ['photos/2019/', "it's/", '"quoted"/', '\u3042/', 'caf\u00e9/', '\\%_/', 'space /'];
     for (const key of keys) await home.query(insert(key.replaceAll('\\', '\\\\'), CHECKED));
     await home.query(`INSERT INTO ${home.table} (dir_key) VALUES ('waiting/')`);
-    expect(await prepareMysqlState(home)).toMatchObject({ created: false });
+    const { created, applied } = await prepareMysqlState(home);
+    expect(created).toBe(false);
+    expect(applied.join('; ')).toMatch(/^keys are told apart byte for byte, .*; beside it there are tables for /);
     const rows = await home.query(`SELECT * FROM ${home.table} WHERE dir_key <> 'waiting/'`);
     expect(rows.map((row) => String(row['dir_key'])).toSorted()).toEqual(keys.toSorted());
     for (const row of rows) expect(row).toMatchObject({ ...CHECKED, lease_owner: null, objects_published: 0 });
@@ -96,14 +80,14 @@ describe('an existing table of the reference tool', () => {
   });
 
   it('keeps the characters of a latin1 table whose rows have an old format', async () => {
-    await home.query(referenceTable('ROW_FORMAT=COMPACT DEFAULT CHARSET=latin1'));
+    await home.query(tableOfReference('ROW_FORMAT=COMPACT DEFAULT CHARSET=latin1'));
     await home.query(insert('caf\u00e9/', { sync_check_error: '\u00fcber' }));
     await prepareMysqlState(home);
     expect(await (await open()).getSubfolder('caf\u00e9/')).toMatchObject({ syncCheckError: '\u00fcber' });
   });
 
   it('tells keys apart afterwards that its collation took for the same', async () => {
-    await home.query(referenceTable());
+    await home.query(tableOfReference());
     await home.query(`INSERT INTO ${home.table} (dir_key) VALUES ('Photos/')`);
     await prepareMysqlState(home);
     const store = await open();
@@ -113,7 +97,7 @@ describe('an existing table of the reference tool', () => {
   });
 
   it('gives NULLs the values of new rows', async () => {
-    await home.query(referenceTable());
+    await home.query(tableOfReference());
     const nulls = { initial_transfer: null, s3_size: null, cdn_transfer_published: null, sync_check_frequency: null };
     await home.query(insert('a/', nulls));
     await prepareMysqlState(home);
@@ -129,7 +113,7 @@ describe('an existing table of the reference tool', () => {
     const describeTable = `SELECT column_name AS name, column_type AS type, is_nullable AS nullable,
       column_default AS standard, collation_name AS collation FROM information_schema.columns
       WHERE table_schema = DATABASE() AND table_name = '${home.table}' ORDER BY column_name`;
-    await home.query(referenceTable('ENGINE=MyISAM DEFAULT CHARSET=latin1'));
+    await home.query(tableOfReference('ENGINE=MyISAM DEFAULT CHARSET=latin1'));
     await prepareMysqlState(home);
     const upgraded = columns(await home.query(describeTable));
     expect(upgraded['dir_key']).toMatchObject({ type: 'varchar(768)', nullable: 'NO' });
@@ -143,7 +127,7 @@ describe('an existing table of the reference tool', () => {
   });
 
   it('takes the statements of the reference tool afterwards', async () => {
-    await home.query(referenceTable());
+    await home.query(tableOfReference());
     await prepareMysqlState(home);
     await home.query(`INSERT INTO ${home.table} (dir_key) VALUES ('a/')`);
     await home.query(
@@ -159,7 +143,7 @@ describe('an existing table of the reference tool', () => {
   });
 
   it('is refused until it is prepared', async () => {
-    await home.query(referenceTable());
+    await home.query(tableOfReference());
     await expect(open()).rejects.toMatchObject({
       code: 'CONFIG_STATE_INCOMPATIBLE',
       message: expect.stringContaining('object-transfer prepare'),
@@ -183,7 +167,7 @@ describe('an existing table of the reference tool', () => {
 
 describe('a table of something else', () => {
   it('is refused where its keys are too long, by name', async () => {
-    await home.query(referenceTable('DEFAULT CHARSET=latin1').replace('VARCHAR(500)', 'VARCHAR(1000)'));
+    await home.query(tableOfReference('DEFAULT CHARSET=latin1').replace('VARCHAR(500)', 'VARCHAR(1000)'));
     const tooLong = `${'x'.repeat(768)}/`;
     await home.query(`INSERT INTO ${home.table} (dir_key) VALUES ('short/'), ('${tooLong}')`);
     await expect(prepareMysqlState(home)).rejects.toMatchObject({
@@ -210,7 +194,7 @@ describe('a table of something else', () => {
       [/s3_size is TEXT, not an integer/, /no column rsync_error/],
     ],
   ])('is refused, with all that is wrong, and left as it was: %s', async (_, change, problems) => {
-    await home.query(change(referenceTable()));
+    await home.query(change(tableOfReference()));
     const before = await home.query(`SHOW CREATE TABLE ${home.table}`);
     const failure = await prepareMysqlState(home).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'CONFIG_STATE_INCOMPATIBLE' });

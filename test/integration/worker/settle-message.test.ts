@@ -5,7 +5,7 @@ import type { ReceivedMessage } from '@object-transfer/core/ports/message-queue'
 import { settleMessage, type SettleContext } from '@object-transfer/worker/cdn-transfer/settle-message';
 import { TransferCounters } from '@object-transfer/worker/cdn-transfer/transfer-counters';
 import { Clouds, isGet, never } from '../../fixtures/clouds.ts';
-import { openTestState, type TestState } from './embedded-state.ts';
+import { LEASE_MS, openTestState, type TestState } from './embedded-state.ts';
 
 let clouds: Clouds;
 let state: TestState;
@@ -92,6 +92,23 @@ describe('a message', () => {
     await settleMessage(context, await publish(data), never);
     expect(clouds.cdn.stats.requests).toBe(requests);
     expect(context.counters.toRecord()).toMatchObject({ messages: 2, objectsTransferred: 2, objectsSkipped: 2 });
+  });
+
+  test.each([
+    ['acked', () => listed('lost/', 'acked'), { messages: 1, objectsSkipped: 1, objectsTransferred: 0 }],
+    ['handed back', () => listed('lost/', 'back', 'broken'), { messages: 0, objectsSkipped: 1, objectsTransferred: 0 }],
+    ['set aside', () => '{"v":2,"objects":7}', { poisonMessages: 1 }],
+  ])('whose lease was lost before it was %s is counted only by whoever has it next', async (_, encode, counted) => {
+    const message = await publish(encode());
+    failAtCdn('lost/broken', 503);
+    state.advance(LEASE_MS);
+    const again = await state.pullOne('objects');
+    const loser = settling();
+    await settleMessage(loser, message, never);
+    expect(loser.counters.toRecord()).toEqual(new TransferCounters().toRecord());
+    const context = settling();
+    await settleMessage(context, again, never);
+    expect(context.counters.toRecord()).toMatchObject(counted);
   });
 
   test('is not acked before its last key is settled', async () => {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { chooseAdapters } from '@object-transfer/core/config/chosen-adapters';
 import { effectiveFields, fieldsPassedBy } from '@object-transfer/core/config/effective-fields';
 import { loadSettings } from '@object-transfer/core/config/load-settings';
-import { fieldsRead, type ModuleFields } from '@object-transfer/core/config/modules';
+import { DUMP_FROM_FILE, fieldsRead, type ModuleFields } from '@object-transfer/core/config/modules';
 import type { PartialSettings } from '@object-transfer/core/config/setting-rules';
 import type { CommandContext } from '../command-context.ts';
 import { addFieldOptions, type ParsedOptions } from '../options/field-options.ts';
@@ -29,7 +29,7 @@ async function check(module: ModuleFields, options: ParsedOptions, context: Comm
   const settings: PartialSettings = loaded.settings;
   const read = fieldsRead(module);
   const adapters = chooseAdapters(settings);
-  const secrets = await checkSecrets(settings, options['secrets'] === true, context.environment);
+  const secrets = await checkSecrets(settings, options['secrets'] === true, context);
   const checked: CheckedSettings = {
     module: module.name,
     deployment,
@@ -44,7 +44,9 @@ async function check(module: ModuleFields, options: ParsedOptions, context: Comm
     warnings: [
       ...loaded.warnings,
       ...secrets.warnings,
-      ...(settings.s3Bucket === undefined ? ['s3_bucket is not given: the command then needs --dump-file'] : []),
+      ...(module.name === DUMP_FROM_FILE.name && settings.s3Bucket === undefined
+        ? ['s3_bucket is not given: the command then needs --dump-file']
+        : []),
     ],
   };
   context.stdout.write(

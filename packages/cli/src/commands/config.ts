@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import {
   DUMP,
   DUMP_FROM_FILE,
+  PREPARE,
   PUBLISHER_OBJECTS,
   PUBLISHER_RSYNC,
   PUBLISHER_SYNC_CHECK,
@@ -12,12 +13,14 @@ import {
   type ModuleFields,
 } from '@object-transfer/core/config/modules';
 import type { CommandContext } from '../command-context.ts';
+import { nameModes } from '../options/name-modes.ts';
 import { addCheckOptions } from './config-check.ts';
 import { addInitOptions } from './config-init.ts';
 
 /** Prepares and checks what the other commands are configured by. */
 export function addConfigCommand(program: Command, context: CommandContext): void {
   const config = program.command('config').description('writes and checks configurations');
+  nameModes(config);
   const check = config
     .command('check')
     .description('checks the settings of a command and prints what holds, and where each value comes from');
@@ -37,13 +40,17 @@ function addModules(
     if (alias !== undefined) command.alias(alias);
     addOptions(command, module);
   };
+  nameModes(parent);
+  add(parent, 'prepare', PREPARE);
   add(parent, 'dump', dump, 'dumpToMySQL');
   const publisher = parent.command('publisher').description('settings of the publishers');
+  nameModes(publisher);
   add(publisher, 'objects', PUBLISHER_OBJECTS, 'publishObjectsList');
   // The reference tool has one command for both publishers of subfolders, and both read the same fields.
   add(publisher, 'sync-check', PUBLISHER_SYNC_CHECK, 'publishDirList');
   add(publisher, 'rsync', PUBLISHER_RSYNC);
   const worker = parent.command('worker').description('settings of the workers');
+  nameModes(worker);
   add(worker, 'cdnTransfer', WORKER_CDN_TRANSFER);
   add(worker, 'syncCheck', WORKER_SYNC_CHECK);
   add(worker, 'rsync', WORKER_RSYNC);

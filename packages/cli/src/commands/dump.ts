@@ -5,7 +5,7 @@ import { createProcessIdentity } from '@object-transfer/core/runtime/process-ide
 import { findSubfolders } from '@object-transfer/dump/find-subfolders';
 import { loadSubfolders } from '@object-transfer/dump/run-dump';
 import { addFieldOptions, type ParsedOptions } from '../options/field-options.ts';
-import { formatCount } from '../output/format-quantity.ts';
+import { formatCount, formatCountOf } from '../output/format-quantity.ts';
 import type { CommandContext } from '../command-context.ts';
 import { customQueries, DUMP_QUERIES } from '../wiring/custom-queries.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
@@ -33,7 +33,8 @@ async function dumpSubfolders(options: ParsedOptions, context: CommandContext): 
   const { settings, logger } = await loadCommandSettings(module, options, context);
   const dryRun = options['dryRun'] === true;
   await using cleanup = new AsyncDisposableStack();
-  const services = await openServices(settings, context.environment, logger, cleanup);
+  const opening = { logger, signal: context.stop, cleanup };
+  const services = await openServices(settings, context.environment, opening);
   const dirKeys = await findSubfolders({
     from: typeof dumpFile === 'string' ? { dumpFile } : { lister: listerOf(settings, services, cleanup) },
     s3Bucket: settings.s3Bucket,
@@ -43,13 +44,13 @@ async function dumpSubfolders(options: ParsedOptions, context: CommandContext): 
   // A file or a bucket that cannot be read leaves no state behind.
   const identity = createProcessIdentity();
   const overrides = customQueries(DUMP_QUERIES, settings);
-  const store = await openStateOnly({ ...settings, overrides }, { services, identity, logger, dryRun, cleanup });
+  const store = await openStateOnly({ ...settings, overrides }, { ...opening, services, identity, dryRun });
   const result = await loadSubfolders(store, dirKeys, dryRun);
   const newRows = dryRun ? 'would be new' : 'new';
   context.stdout.write(
     options['json'] === true
       ? `${JSON.stringify(result)}\n`
-      : `${formatCount(result.listed)} subfolders, the root included: ${formatCount(result.new)} ${newRows}, ${formatCount(result.known)} known\n`,
+      : `${formatCountOf(result.listed, 'subfolder')}, the root included: ${formatCount(result.new)} ${newRows}, ${formatCount(result.known)} known\n`,
   );
 }
 

@@ -2,12 +2,11 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { Option, type Command } from 'commander';
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
-import type { LocalFleet } from '@object-transfer/local-cloud/fleet/start-local-fleet';
 import { Mariadb } from '@object-transfer/local-cloud/mariadb/mariadb';
 import { startLocalCloud, type LocalCloud } from '@object-transfer/local-cloud/start-local-cloud';
 import { parsePort } from '../options/parse-port.ts';
 import type { CommandContext } from '../command-context.ts';
-import { describeCloud, exportLines } from '../output/describe-cloud.ts';
+import { describeCloud, exportLines, type DescribedFleet } from '../output/describe-cloud.ts';
 
 interface LocalCloudFlags {
   readonly s3Dir?: string;
@@ -64,14 +63,15 @@ async function serve(flags: LocalCloudFlags, { stop, stdout }: CommandContext): 
   if (!stop.aborted) await once(stop, 'abort');
 }
 
-async function startFleet(cloud: LocalCloud, cleanup: AsyncDisposableStack): Promise<LocalFleet> {
+async function startFleet(cloud: LocalCloud, cleanup: AsyncDisposableStack): Promise<DescribedFleet> {
   // Not before it is needed: gRPC takes 0.2 s to load.
   const { startLocalFleet } = await import('@object-transfer/local-cloud/fleet/start-local-fleet');
   const mariadb = await startMariadb();
   cleanup.defer(() => mariadb.close());
-  const fleet = await startLocalFleet(cloud, { ...mariadb.address, database: FLEET_DATABASE });
+  const database = { ...mariadb.address, database: FLEET_DATABASE };
+  const fleet = await startLocalFleet(cloud, database);
   cleanup.defer(() => fleet.close());
-  return fleet;
+  return { ...fleet, database };
 }
 
 async function startMariadb(): Promise<Mariadb> {

@@ -10,10 +10,11 @@ import { findSubfolders } from '@object-transfer/dump/find-subfolders';
 import { loadSubfolders, type DumpResult } from '@object-transfer/dump/run-dump';
 import type { CommandContext } from '../command-context.ts';
 import { addFieldOptions, type ParsedOptions } from '../options/field-options.ts';
-import { formatCount } from '../output/format-quantity.ts';
+import { formatCount, formatCountOf } from '../output/format-quantity.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
 import { openStateOnly } from '../wiring/open-backends.ts';
-import { openServices, requireMysql, type Services } from '../wiring/services.ts';
+import { withMysqlLogin } from '../wiring/mysql-login.ts';
+import { openServices, type Services } from '../wiring/services.ts';
 
 type PrepareSettings = ModuleSettings<typeof PREPARE>;
 
@@ -31,7 +32,10 @@ export function addPrepareCommand(program: Command, context: CommandContext): vo
       'creates the state tables, or upgrades those of the reference tool in place; safe to run again at any time',
     )
     .option('--prefixes <file>', 'load these subfolders: a JSON array of prefixes, or any file that `dump` takes')
-    .option('--topics', 'also create the topics and subscriptions that are missing')
+    .option(
+      '--topics',
+      'also create the topics and subscriptions that are missing: give --config-key twice, for the publisher and for the worker',
+    )
     .option('--json', 'print what was done as JSON');
   addFieldOptions(prepare, PREPARE).action((options: ParsedOptions) => prepareAll(options, context));
 }
@@ -42,17 +46,18 @@ async function prepareAll(options: ParsedOptions, context: CommandContext): Prom
   if (withTopics) demandTopics(settings);
   const { prefixes: prefixFile } = options;
   await using cleanup = new AsyncDisposableStack();
-  const services = await openServices(settings, context.environment, logger, cleanup);
+  const opening = { logger, signal: context.stop, cleanup };
+  const services = await openServices(settings, context.environment, opening);
   // A file that cannot be read leaves the state as it was.
   const dirKeys =
     typeof prefixFile === 'string'
       ? await findSubfolders({ ...settings, from: { dumpFile: prefixFile }, signal: context.stop })
       : undefined;
-  const state = await prepareState(settings, services);
+  const state = await prepareState(settings, services, context.stop);
   const identity = createProcessIdentity();
   // Only rows tie the state to a bucket: a name that is mistyped must not stay with it.
   const s3Bucket = dirKeys === undefined ? undefined : settings.s3Bucket;
-  const store = await openStateOnly({ ...settings, s3Bucket }, { services, identity, logger, dryRun: false, cleanup });
+  const store = await openStateOnly({ ...settings, s3Bucket }, { ...opening, services, identity, dryRun: false });
   const prefixes = dirKeys === undefined ? undefined : await loadSubfolders(store, dirKeys, false);
   const pubsub = withTopics ? await prepareTopics(settings, context) : undefined;
   for (const note of pubsub?.notes ?? []) logger.warn(note);
@@ -60,13 +65,30 @@ async function prepareAll(options: ParsedOptions, context: CommandContext): Prom
   context.stdout.write(options['json'] === true ? `${JSON.stringify(done)}\n` : summarize(settings, done));
 }
 
-async function prepareState(settings: PrepareSettings, services: Services): Promise<PreparedState | undefined> {
-  if (settings.mysqlTable === undefined) return undefined;
+async function prepareState(
+  settings: PrepareSettings,
+  services: Services,
+  signal: AbortSignal,
+): Promise<PreparedState | undefined> {
+  const { mysqlTable: table, credentialsSecretId } = settings;
+  if (table === undefined) return undefined;
   const { prepareMysqlState } = await import('@object-transfer/core/state/open-mysql-state');
-  return prepareMysqlState({
-    connection: requireMysql(services.credentials, settings.credentialsSecretId),
-    table: settings.mysqlTable,
-  });
+  try {
+    return await withMysqlLogin(services.credentials, credentialsSecretId, (connection) =>
+      prepareMysqlState({ connection, table, signal }),
+    );
+  } catch (error) {
+    throw withoutAdvice(error);
+  }
+}
+
+/** Who is told by others to prepare is not told so by this command. */
+function withoutAdvice(error: unknown): unknown {
+  if (!(error instanceof ConfigurationError) || error.code !== 'CONFIG_STATE_MISSING') return error;
+  const { op, source, cause } = error;
+  const reason = cause instanceof Error ? cause.message : error.message;
+  const message = `MySQL at ${source}: ${reason}: prepare creates tables, in a database that is there`;
+  return new ConfigurationError(error.code, message, { op, source, cause });
 }
 
 /** A topic without its subscription would lose what is published to it. */
@@ -104,7 +126,7 @@ async function prepareTopics(settings: PrepareSettings, { environment }: Command
 function summarize(settings: PrepareSettings, { state, prefixes, pubsub }: Preparation): string {
   const lines = [stateLine(settings, state)];
   if (prefixes !== undefined) {
-    lines.push(`${formatCount(prefixes.new)} subfolders loaded, ${formatCount(prefixes.known)} known already`);
+    lines.push(`${formatCountOf(prefixes.new, 'subfolder')} loaded, ${formatCount(prefixes.known)} known already`);
   }
   for (const name of pubsub?.created ?? []) lines.push(`${name} created`);
   for (const name of pubsub?.existing ?? []) lines.push(`${name} was there already`);

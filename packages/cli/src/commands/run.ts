@@ -39,7 +39,7 @@ export async function runMigrationCommand(options: ParsedOptions, context: Comma
   await using cleanup = new AsyncDisposableStack();
   // On one machine: keys and secrets are in the environment.
   const local = { gcpProject: undefined, credentialsSecretId: undefined };
-  const services = await openServices(local, context.environment, logger, cleanup);
+  const services = await openServices(local, context.environment, { logger, signal: context.stop, cleanup });
   if (options['dryRun'] === true) {
     if (reportFile !== undefined) logger.warn('a dry run writes no report');
     const planned = await plan(settings, services, logger, context.stop);

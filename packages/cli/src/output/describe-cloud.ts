@@ -1,6 +1,11 @@
 import type { LocalFleet } from '@object-transfer/local-cloud/fleet/start-local-fleet';
 import type { LocalCloud } from '@object-transfer/local-cloud/start-local-cloud';
 
+/** A fleet, with its database. */
+export interface DescribedFleet extends Pick<LocalFleet, 'names' | 'configKeys' | 'environment'> {
+  readonly database: { readonly host: string; readonly port: number; readonly user: string; readonly database: string };
+}
+
 /** What `local-cloud --json` prints. */
 export interface CloudDescription {
   /** `s3://bucket/`. */
@@ -12,14 +17,14 @@ export interface CloudDescription {
   readonly environment: Readonly<Record<string, string>>;
   readonly keyPairId?: string;
   readonly privateKeyFile?: string;
-  readonly fleet?: Pick<LocalFleet, 'names' | 'configKeys'>;
+  readonly fleet?: Omit<DescribedFleet, 'environment'>;
 }
 
 /** @param keyFile where the key for signed URLs was written, where they are demanded */
 export function describeCloud(
   cloud: LocalCloud,
   keyFile: string | undefined,
-  fleet: LocalFleet | undefined,
+  fleet: DescribedFleet | undefined,
 ): CloudDescription {
   return {
     from: `s3://${cloud.sourceBucket}/`,
@@ -28,16 +33,32 @@ export function describeCloud(
     environment: { ...cloud.environment, ...fleet?.environment },
     ...(cloud.signer !== undefined &&
       keyFile !== undefined && { keyPairId: cloud.signer.keyPairId, privateKeyFile: keyFile }),
-    ...(fleet !== undefined && { fleet: { names: fleet.names, configKeys: fleet.configKeys } }),
+    ...(fleet !== undefined && {
+      fleet: { names: fleet.names, configKeys: fleet.configKeys, database: fleet.database },
+    }),
   };
 }
 
 /** What to type into another shell. */
 export function exportLines(cloud: CloudDescription): string {
   const lines = Object.entries(cloud.environment).map(([name, value]) => `export ${name}=${value}`);
-  return `${lines.join('\n')}\n# then, in another shell:\n${commands(cloud)
-    .map((line) => `# object-transfer ${line}\n`)
-    .join('')}`;
+  const text = [
+    ...lines,
+    '# then, in another shell:',
+    ...commands(cloud).map((line) => `# npx object-transfer ${line}`),
+    ...(cloud.fleet === undefined ? [] : databaseLines(cloud.fleet)),
+  ];
+  return `${text.join('\n')}\n`;
+}
+
+function databaseLines({
+  database: { host, port, user, database },
+  names,
+}: NonNullable<CloudDescription['fleet']>): readonly string[] {
+  return [
+    `# the state, in the table ${names.table}:`,
+    `# mariadb --host=${host} --port=${port} --user=${user} --skip-ssl ${database}`,
+  ];
 }
 
 function commands(cloud: CloudDescription): readonly string[] {

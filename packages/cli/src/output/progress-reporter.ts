@@ -1,6 +1,6 @@
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import type { MigrationProgress } from '@object-transfer/run/migration-progress';
-import { formatBytes, formatCount, formatDuration } from './format-quantity.ts';
+import { formatBytes, formatCount, formatCountOf, formatDuration } from './format-quantity.ts';
 
 export interface ProgressReporter {
   show(progress: MigrationProgress): void;
@@ -48,7 +48,10 @@ function logReporter(logger: Logger): ProgressReporter {
 /** What a person wants to see of it. The time left is known once everything is on the queue. */
 function progressLine(progress: MigrationProgress): string {
   const { objectsTransferred, objectsSkipped, objectsFailed } = progress;
-  const objects = `${formatCount(objectsTransferred + objectsSkipped)} of ${formatCount(progress.objectsPublished)}${progress.publishingDone ? '' : '+'} objects`;
+  const arrived = objectsTransferred + objectsSkipped;
+  const objects = isTotalKnown(progress)
+    ? `${formatCount(arrived)} of ${formatCount(progress.objectsPublished)}${progress.publishingDone ? '' : '+'} objects`
+    : formatCountOf(arrived, 'object');
   const failed = objectsFailed === 0 ? '' : `, ${formatCount(objectsFailed)} failed`;
   switch (progress.phase) {
     case 'listing':
@@ -62,6 +65,11 @@ function progressLine(progress: MigrationProgress): string {
     case 'checking':
       return `checking  ${formatCount(progress.subfoldersChecked)} of ${formatCount(progress.subfolders)} subfolders${failed}`;
   }
+}
+
+/** Publishers of a fleet tell how many there are when they end. */
+function isTotalKnown({ publishingDone, objectsPublished, objectsTransferred, objectsSkipped }: MigrationProgress) {
+  return publishingDone || (objectsPublished > 0 && objectsPublished >= objectsTransferred + objectsSkipped);
 }
 
 function bytesPerSecond(progress: MigrationProgress): number {

@@ -1,6 +1,6 @@
 import type { MigrationReport } from '@object-transfer/run/migration-report';
 import type { MigrationPlan } from '@object-transfer/run/plan-migration';
-import { formatBytes, formatCount, formatDuration } from './format-quantity.ts';
+import { formatBytes, formatCount, formatCountOf, formatDuration } from './format-quantity.ts';
 
 const SHOWN_FAILURES = 10;
 
@@ -8,7 +8,7 @@ const SHOWN_FAILURES = 10;
 export function summarizeReport(report: MigrationReport): string {
   const { objects, bytes } = report;
   const lines = [
-    `${formatCount(report.subfolders)} subfolders, ${formatCount(objects.listed)} objects, ${formatBytes(bytes.listed)}`,
+    `${formatCountOf(report.subfolders, 'subfolder')}, ${formatCountOf(objects.listed, 'object')}, ${formatBytes(bytes.listed)}`,
     `  transferred  ${formatCount(objects.transferred)} (${formatBytes(bytes.transferred)})`,
     `  skipped      ${formatCount(objects.skipped)} (already there, proven equal)`,
     `  failed       ${formatCount(objects.failed)}`,
@@ -31,7 +31,7 @@ export function summarizeReport(report: MigrationReport): string {
 /** The plan of a dry run as a person reads it. */
 export function summarizePlan({ subfolders, objects, bytes }: MigrationPlan): string {
   return `${[
-    `${formatCount(subfolders)} subfolders, ${formatCount(objects.listed)} objects, ${formatBytes(bytes.listed)}`,
+    `${formatCountOf(subfolders, 'subfolder')}, ${formatCountOf(objects.listed, 'object')}, ${formatBytes(bytes.listed)}`,
     `  would be transferred  ${formatCount(objects.missing + objects.different - objects.wouldFail)} (${formatBytes(bytes.toTransfer)})`,
     `  would be skipped      ${formatCount(objects.equal)} (already there, proven equal)`,
     `  would fail            ${formatCount(objects.wouldFail)} (name that GCS forbids, archived, or different and not to be overwritten)`,

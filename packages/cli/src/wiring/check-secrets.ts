@@ -3,9 +3,10 @@ import { readCredentials, type Credentials } from '@object-transfer/core/config/
 import type { PartialSettings } from '@object-transfer/core/config/setting-rules';
 import type { SecretSource } from '@object-transfer/core/ports/secret-source';
 import { checkCdnSigningKey } from '@object-transfer/core/storage/cdn-signing-key';
-import type { Environment } from './environment.ts';
+import type { CommandContext } from '../command-context.ts';
+import { requireMysql } from './mysql-login.ts';
 import { readPrivateKeyFile } from './private-key-file.ts';
-import { openSecrets, requireMysql } from './services.ts';
+import { openSecrets } from './services.ts';
 
 /** A secret that settings name. */
 interface NamedSecret {
@@ -28,12 +29,14 @@ export interface CheckedSecrets {
 export async function checkSecrets(
   settings: PartialSettings,
   reads: boolean,
-  environment: Environment,
+  { environment, stop: signal }: Pick<CommandContext, 'environment' | 'stop'>,
 ): Promise<CheckedSecrets> {
   const warnings: string[] = [];
   const secrets: NamedSecret[] = [];
   await using cleanup = new AsyncDisposableStack();
-  const source = reads ? await openSecrets({ gcpProject: settings.gcpProject }, environment, cleanup) : undefined;
+  const source = reads
+    ? await openSecrets({ gcpProject: settings.gcpProject }, environment, { signal, cleanup })
+    : undefined;
   const { credentialsSecretId: name } = settings;
   if (name !== undefined) {
     const read = source && (await readCredentials(source, name));

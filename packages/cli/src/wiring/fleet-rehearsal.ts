@@ -9,7 +9,7 @@ import type { Environment } from './environment.ts';
 import { migrateByFleet } from './fleet-migration.ts';
 import { openBothSides, verificationOf } from './migration.ts';
 import { ModuleProcess } from './module-process.ts';
-import { openBackends } from './open-backends.ts';
+import { openBackends, tieState } from './open-backends.ts';
 import { openServices } from './services.ts';
 import { readEntities } from './settings-sources.ts';
 
@@ -47,14 +47,14 @@ export async function rehearseFleet(rehearsal: FleetRehearsal, signal: AbortSign
   signal.throwIfAborted();
 
   await using cleanup = new AsyncDisposableStack();
-  const entities = await readEntities([publisherObjects, workerCdnTransfer], projectId, environment);
+  const opening = { logger, signal, cleanup };
+  const entities = await readEntities([publisherObjects, workerCdnTransfer], projectId, { environment, stop: signal });
   const { settings } = await loadSettings(RUN, 'fleet', entities);
   const identity = createProcessIdentity();
   const services = await openServices(
     { gcpProject: projectId, credentialsSecretId: credentialsSecret },
     environment,
-    logger,
-    cleanup,
+    opening,
   );
   const sides = await openBothSides(settings, services, cleanup);
   const state = { ...settings, mysqlTable: table, credentialsSecretId: credentialsSecret };
@@ -62,8 +62,9 @@ export async function rehearseFleet(rehearsal: FleetRehearsal, signal: AbortSign
   const backends = await openBackends(
     state,
     { ...queue, leaseMs: settings.leaseMs },
-    { services, identity, logger, dryRun: false, cleanup },
+    { ...opening, services, identity, dryRun: false },
   );
+  await tieState(backends.stateStore, state, false);
   return await migrateByFleet(
     {
       verification: verificationOf(settings, sides, { ...backends, objectTopic: topic, identity }),

@@ -1,13 +1,14 @@
+import { errorFields } from '@object-transfer/core/domain/classify-error';
 import type { EmbeddedQueueControl, MessageQueue } from '@object-transfer/core/ports/message-queue';
 import type { StateStore } from '@object-transfer/core/ports/state-store';
 import { bindState, stateSubject } from '@object-transfer/core/runtime/bind-state';
-import type { Logger } from '@object-transfer/core/runtime/logger';
 import type { ProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import type { EmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import type { QueryOverrides } from '@object-transfer/core/state/query-overrides';
 import { openStateFile } from './open-state-file.ts';
 import { openPubsub, type PubsubUse } from './pubsub.ts';
-import { requireMysql, type Services } from './services.ts';
+import { withMysqlLogin } from './mysql-login.ts';
+import type { Opening, Services } from './services.ts';
 
 export interface StateSettings {
   readonly state: string;
@@ -21,14 +22,11 @@ export interface StateSettings {
   readonly overrides?: QueryOverrides | undefined;
 }
 
-export interface OpenOptions {
+export interface OpenOptions extends Opening {
   readonly services: Services;
   readonly identity: ProcessIdentity;
-  readonly logger: Logger;
   /** Leaves no state file behind where there was none, and writes nothing into a state. */
   readonly dryRun: boolean;
-  /** Closes what was opened. */
-  readonly cleanup: AsyncDisposableStack;
 }
 
 export interface Backends {
@@ -40,9 +38,9 @@ export interface Backends {
 
 /**
  * Opens state and queue, chosen one by one: MySQL where the settings name its table, Pub/Sub where it is asked for, and the
- * state file for what is left. The state is tied to the buckets that the settings name.
- * @throws ConfigurationError where one of them is missing, refuses, or belongs to something else; StateError, ServiceError
- *   where one cannot be reached
+ * state file for what is left.
+ * @throws ConfigurationError where one of them is missing or refuses; StateError, ServiceError where one cannot be
+ *   reached; the reason of the signal
  */
 export async function openBackends(
   settings: StateSettings,
@@ -54,16 +52,14 @@ export async function openBackends(
   const stateStore = await openStateStore(settings, file, options);
   const queue = pubsub === undefined ? file?.queue : await openPubsub(pubsub, options);
   if (queue === undefined) throw new TypeError('the state file holds what no service does');
-  // What cannot work ties the state to nothing.
-  await tieState(stateStore, settings, options);
   return { stateStore, queue, queueControl: pubsub === undefined ? file?.queue : undefined };
 }
 
-/** As {@link openBackends}, for commands that need no queue. */
+/** As {@link openBackends}, for commands that need no queue; the state is tied as by {@link tieState}. */
 export async function openStateOnly(settings: StateSettings, options: OpenOptions): Promise<StateStore> {
   const file = settings.mysqlTable === undefined ? await openFile(settings, options) : undefined;
   const stateStore = await openStateStore(settings, file, options);
-  await tieState(stateStore, settings, options);
+  await tieState(stateStore, settings, options.dryRun);
   return stateStore;
 }
 
@@ -82,22 +78,40 @@ async function openStateStore(
   return stateStore;
 }
 
-/** The reference's dump knows no bucket: whoever comes next ties the state to one. */
-async function tieState(stateStore: StateStore, settings: StateSettings, options: OpenOptions): Promise<void> {
+/**
+ * Ties the state to the buckets that the settings name, and holds it to them from then on. It comes last before the work:
+ * what cannot work ties the state to nothing. The reference's dump knows no bucket: whoever comes next ties the state.
+ * @throws ConfigurationError `CONFIG_STATE_INCOMPATIBLE` where it belongs to others
+ */
+export async function tieState(
+  stateStore: Pick<StateStore, 'settleControl'>,
+  settings: StateSettings,
+  dryRun: boolean,
+): Promise<void> {
   const { s3Bucket, mysqlTable } = settings;
-  if (options.dryRun || s3Bucket === undefined) return;
+  if (dryRun || s3Bucket === undefined) return;
   const name = mysqlTable === undefined ? settings.state : `MySQL table ${mysqlTable}`;
   await bindState(stateStore, stateSubject({ ...settings, s3Bucket }), name);
 }
 
+/** The first tries are a moment apart, and others in the way are gone by then. */
+const TOLD_ATTEMPT = 4;
+
 async function openMysql(table: string, settings: StateSettings, options: OpenOptions): Promise<StateStore> {
+  const { logger, signal } = options;
   // Not before it is needed: on one machine nobody needs it.
   const { openMysqlState } = await import('@object-transfer/core/state/open-mysql-state');
-  const stateStore = await openMysqlState({
-    connection: requireMysql(options.services.credentials, settings.credentialsSecretId),
-    table,
-    overrides: settings.overrides,
-  });
+  const stateStore = await withMysqlLogin(options.services.credentials, settings.credentialsSecretId, (connection) =>
+    openMysqlState({
+      connection,
+      table,
+      overrides: settings.overrides,
+      signal,
+      onRetry: (error, attempt) => {
+        if (attempt === TOLD_ATTEMPT) logger.warn(errorFields(error), 'MySQL cannot be used now; trying again');
+      },
+    }),
+  );
   options.cleanup.defer(() => stateStore.close());
   return stateStore;
 }

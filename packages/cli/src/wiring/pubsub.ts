@@ -1,4 +1,6 @@
+import { ConfigurationError } from '@object-transfer/core/domain/errors';
 import type { MessageQueue } from '@object-transfer/core/ports/message-queue';
+import { unlessAborted } from '@object-transfer/core/runtime/unless-aborted';
 import { ERROR_TOPIC, OBJECT_TOPIC } from './embedded-topics.ts';
 import type { OpenOptions } from './open-backends.ts';
 
@@ -19,7 +21,8 @@ const MAX_BYTES_IN_FLIGHT = 32 * 1024 * 1024;
 
 /**
  * Opens Pub/Sub and looks whether the topics and the subscription are there.
- * @throws ConfigurationError `CONFIG_QUEUE_MISSING`, `CONFIG_ACCESS_DENIED`, `CONFIG_INVALID`; ServiceError
+ * @throws ConfigurationError `CONFIG_QUEUE_MISSING` naming all that are not, `CONFIG_ACCESS_DENIED`, `CONFIG_INVALID`;
+ *   ServiceError; the reason of the signal
  */
 export async function openPubsub(use: PubsubUse, options: OpenOptions): Promise<MessageQueue> {
   // Not before it is needed: it takes 0.4 s and 65 MB to load.
@@ -27,12 +30,12 @@ export async function openPubsub(use: PubsubUse, options: OpenOptions): Promise<
     import('@object-transfer/core/queue/check-pubsub'),
     import('@object-transfer/core/queue/pubsub-message-queue'),
   ]);
-  const { logger, cleanup } = options;
+  const { logger, signal, cleanup } = options;
   const connection = { projectId: use.projectId, emulatorHost: options.services.environment.pubsubEmulatorHost };
   const { subscription, deadLetterTopic } = use;
   const checks = use.topics.map((topic) => checkTopic(connection, topic));
   if (subscription !== undefined) checks.push(checkSubscription(connection, subscription, { deadLetterTopic }));
-  for (const warning of (await Promise.all(checks)).flat()) logger.warn(warning);
+  for (const warning of warningsOf(await unlessAborted(Promise.allSettled(checks), signal))) logger.warn(warning);
   const queue = createPubsubMessageQueue({
     ...connection,
     deadLetterTopic,
@@ -43,6 +46,23 @@ export async function openPubsub(use: PubsubUse, options: OpenOptions): Promise<
   });
   cleanup.defer(() => queue.close());
   return queue;
+}
+
+/** @throws what was looked for and is missing, in one error; any other failure before that */
+function warningsOf(checks: readonly PromiseSettledResult<readonly string[]>[]): readonly string[] {
+  const failures = checks.filter((check) => check.status === 'rejected').map(({ reason }) => reason as unknown);
+  const missing = failures.filter(isMissing);
+  for (const failure of failures) if (!isMissing(failure)) throw failure;
+  if (missing.length > 0) {
+    const names = missing.map(({ message }) => message).join('; ');
+    const advice = '`object-transfer prepare --topics` creates topics and subscriptions';
+    throw new ConfigurationError('CONFIG_QUEUE_MISSING', `${names}; ${advice}`, { op: 'openPubsub' });
+  }
+  return checks.flatMap((check) => (check.status === 'fulfilled' ? check.value : []));
+}
+
+function isMissing(failure: unknown): failure is ConfigurationError {
+  return failure instanceof ConfigurationError && failure.code === 'CONFIG_QUEUE_MISSING';
 }
 
 interface PublisherQueueSettings {

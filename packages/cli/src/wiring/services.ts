@@ -1,8 +1,8 @@
 import { type Credentials, readCredentials } from '@object-transfer/core/config/credentials';
 import { EnvironmentSecrets } from '@object-transfer/core/config/environment-secrets';
-import { ConfigurationError } from '@object-transfer/core/domain/errors';
 import type { SecretSource } from '@object-transfer/core/ports/secret-source';
 import type { Logger } from '@object-transfer/core/runtime/logger';
+import { unlessAborted } from '@object-transfer/core/runtime/unless-aborted';
 import { staticAwsCredentials } from '@object-transfer/core/storage/aws-credentials';
 import type { Environment } from './environment.ts';
 
@@ -19,18 +19,27 @@ export interface Services {
   readonly credentials: Credentials | undefined;
 }
 
+/** What opening takes beside settings. */
+export interface Opening {
+  readonly logger: Logger;
+  /** Ends the opening early. */
+  readonly signal: AbortSignal;
+  /** Closes what was opened. */
+  readonly cleanup: AsyncDisposableStack;
+}
+
 /**
  * Opens the source of secrets and reads the credentials that the settings name.
- * @param cleanup closes it again
- * @throws ConfigurationError `CONFIG_SECRET_MISSING`, `CONFIG_SECRET_INVALID`, `CONFIG_ACCESS_DENIED`; ServiceError
+ * @throws ConfigurationError `CONFIG_SECRET_MISSING`, `CONFIG_SECRET_INVALID`, `CONFIG_ACCESS_DENIED`; ServiceError; the
+ *   reason of the signal
  */
 export async function openServices(
   settings: ServiceSettings,
   environment: Environment,
-  logger: Logger,
-  cleanup: AsyncDisposableStack,
+  opening: Opening,
 ): Promise<Services> {
-  const secrets = await openSecrets(settings, environment, cleanup);
+  const { logger } = opening;
+  const secrets = await openSecrets(settings, environment, opening);
   if (settings.credentialsSecretId === undefined) return { environment, secrets, credentials: undefined };
   const { credentials, warnings } = await readCredentials(secrets, settings.credentialsSecretId);
   for (const warning of warnings) logger.warn(warning);
@@ -42,11 +51,14 @@ export async function openServices(
   };
 }
 
-/** Secret Manager where a project is named, the environment otherwise; `file:` and `env:` ids are always read here. */
+/**
+ * Secret Manager where a project is named, the environment otherwise; `file:` and `env:` ids are always read here. Reading
+ * rejects with the reason of the signal once that aborts.
+ */
 export async function openSecrets(
   { gcpProject }: Pick<ServiceSettings, 'gcpProject'>,
   environment: Environment,
-  cleanup: AsyncDisposableStack,
+  { signal, cleanup }: Pick<Opening, 'signal' | 'cleanup'>,
 ): Promise<SecretSource> {
   const local = new EnvironmentSecrets(environment.variables);
   if (gcpProject === undefined) return local;
@@ -58,23 +70,11 @@ export async function openSecrets(
   });
   cleanup.defer(() => managed.close());
   return {
-    readSecret: (secretId) => (isLocal(secretId) ? local : managed).readSecret(secretId),
+    readSecret: (secretId) =>
+      isLocal(secretId) ? local.readSecret(secretId) : unlessAborted(managed.readSecret(secretId), signal),
   };
 }
 
 function isLocal(secretId: string): boolean {
   return /^(?:file|env):/.test(secretId);
-}
-
-/** @throws ConfigurationError `CONFIG_SECRET_INVALID` where the credentials say nothing about MySQL */
-export function requireMysql(
-  credentials: Credentials | undefined,
-  secretId: string | undefined,
-): NonNullable<Credentials['mysql']> {
-  if (credentials?.mysql !== undefined) return credentials.mysql;
-  throw new ConfigurationError(
-    'CONFIG_SECRET_INVALID',
-    `mysql_table is given, but the secret ${JSON.stringify(secretId)} has no mysql_config`,
-    { source: secretId },
-  );
 }

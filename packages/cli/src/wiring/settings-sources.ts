@@ -5,8 +5,8 @@ import { FlagSettings } from '@object-transfer/core/config/flag-settings';
 import type { ModuleFields } from '@object-transfer/core/config/modules';
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
 import type { SettingsSource } from '@object-transfer/core/ports/settings-source';
+import { unlessAborted } from '@object-transfer/core/runtime/unless-aborted';
 import type { CommandContext } from '../command-context.ts';
-import type { Environment } from './environment.ts';
 import { CONFIG_KEY_OPTION, flagValues, type ParsedOptions } from '../options/field-options.ts';
 
 export interface CommandSources {
@@ -18,12 +18,12 @@ export interface CommandSources {
 
 /**
  * Where a command's settings come from. Entities are read here, so that nothing stays connected.
- * @throws ConfigurationError `CONFIG_INVALID`, `CONFIG_ENTITY_MISSING`, `CONFIG_ACCESS_DENIED`; ServiceError
+ * @throws ConfigurationError `CONFIG_INVALID`, `CONFIG_ENTITY_MISSING`, `CONFIG_ACCESS_DENIED`; ServiceError; StoppedError
  */
 export async function settingsSourcesOf(
   module: ModuleFields,
   options: ParsedOptions,
-  context: Pick<CommandContext, 'environment'>,
+  context: Pick<CommandContext, 'environment' | 'stop'>,
 ): Promise<CommandSources> {
   const { config } = options;
   const file = typeof config === 'string' ? [new FileSettings(config)] : [];
@@ -35,7 +35,7 @@ export async function settingsSourcesOf(
   if (typeof projectId !== 'string') {
     throw new ConfigurationError('CONFIG_INVALID', '--config-key needs --gcp-project, or GOOGLE_CLOUD_PROJECT');
   }
-  const entities = await readEntities(configKeys, projectId, context.environment);
+  const entities = await readEntities(configKeys, projectId, context);
   const environment: readonly SettingsSource[] = ofEnvironment === undefined ? [] : [projectSource(ofEnvironment)];
   return {
     deployment: 'fleet',
@@ -56,19 +56,20 @@ function projectSource(projectId: string): SettingsSource {
 export async function readEntities(
   configKeys: readonly string[],
   projectId: string,
-  { datastoreEmulatorHost: emulatorHost }: Environment,
+  { environment, stop }: Pick<CommandContext, 'environment' | 'stop'>,
 ): Promise<readonly SettingsSource[]> {
+  const emulatorHost = environment.datastoreEmulatorHost;
   const entities: SettingsSource[] = [];
-  for (const configKey of configKeys) entities.push(await readEntity({ projectId, configKey, emulatorHost }));
+  for (const configKey of configKeys) entities.push(await readEntity({ projectId, configKey, emulatorHost }, stop));
   return entities;
 }
 
-async function readEntity(options: DatastoreSettingsOptions): Promise<SettingsSource> {
+async function readEntity(options: DatastoreSettingsOptions, stop: AbortSignal): Promise<SettingsSource> {
   // Google's clients take 0.4 s and 65 MB to load: only who uses them pays for that.
   const { openDatastoreSettings } = await import('@object-transfer/core/config/datastore-settings');
   const entity = openDatastoreSettings(options);
   try {
-    const settings = await entity.readSettings();
+    const settings = await unlessAborted(entity.readSettings(), stop);
     const { description, unknownFields } = entity;
     return { description, unknownFields, readSettings: () => Promise.resolve(settings) };
   } finally {

@@ -16,6 +16,7 @@ import { TransferCounters } from '@object-transfer/worker/cdn-transfer/transfer-
 import { openCdnReader } from './cdn-reader.ts';
 import { checkCdn } from './check-cdn.ts';
 import type { Environment } from './environment.ts';
+import { HeldMessages } from './held-messages.ts';
 import type { Backends } from './open-backends.ts';
 import type { Services } from './services.ts';
 import { openSourceBucket } from './source-bucket.ts';
@@ -51,6 +52,8 @@ export async function checkDestination(
 
 export interface TransferWorker {
   readonly counters: TransferCounters;
+  /** Messages that are not settled, and objects whose transfer is under way. */
+  readonly held: { readonly messages: number; readonly objects: number };
   /** Finds out before the first message whether the CDN serves what S3 lists. @throws as `checkCdn` */
   checkCdn(signal: AbortSignal): Promise<void>;
   /** Takes messages until `stop` aborts; resolves when nothing is in its hands. */
@@ -74,6 +77,7 @@ export async function openTransferWorker(options: {
   const cdn = await openCdnReader(settings, source.connection.endpoint, services);
   const destination = openDestination(settings, environment);
   const counters = new TransferCounters();
+  const subscription = new HeldMessages(backends.queue.subscribe(options.queues.subscription));
   const transfer: TransferContext = {
     mapping: settings,
     cdn,
@@ -95,6 +99,9 @@ export async function openTransferWorker(options: {
   };
   return {
     counters,
+    get held() {
+      return { messages: subscription.count, objects: transfer.limit.active };
+    },
     checkCdn: async (signal) => {
       const { logger } = options;
       const { s3RootPrefix } = settings;
@@ -115,7 +122,7 @@ export async function openTransferWorker(options: {
         counters,
         logger: options.logger,
         maxDeliveries: MAX_DELIVERIES,
-        subscription: backends.queue.subscribe(options.queues.subscription),
+        subscription,
         identity,
         runId: options.runId,
         maxMessagesPerPull: settings.numMessages,

@@ -25,17 +25,26 @@ export interface WorkerProcessesOptions {
   readonly logger: Logger;
   /** Called when a process has ended by itself. */
   readonly onCrash?: (() => Promise<void>) | undefined;
+  /** A process that has lived so long is started again also where it then refuses its configuration; default 30,000. */
+  readonly acceptedAfterMs?: number | undefined;
 }
 
 export interface WorkerProcesses extends WorkerGroup {
   /** Sums of what the processes that have ended in good order have done. */
   readonly counters: Readonly<Record<string, number>>;
+  /** How many there are at this moment. */
+  readonly running: number;
 }
 
 /** Crashes in a row of one process before all give up, which then is for the service manager to mend. */
 const MAX_RESTARTS = 5;
 /** A process that has lived so long was well: its next crash is the first of a new row. */
 const WELL_AFTER_MS = 600_000;
+/**
+ * A process that has lived so long had accepted its configuration. What it refuses after that was changed since, or was denied
+ * for a moment, as permissions and topics are while they are being put in order: it is started again like one that crashed.
+ */
+const ACCEPTED_AFTER_MS = 30_000;
 const RESTART_BACKOFF: Omit<RetryPolicy, 'maxAttempts'> = { baseDelayMs: 1_000, maxDelayMs: 60_000 };
 
 /**
@@ -46,6 +55,7 @@ const RESTART_BACKOFF: Omit<RetryPolicy, 'maxAttempts'> = { baseDelayMs: 1_000, 
  * second signal ends a process at once. Where this process ends at once, so do they.
  */
 export function startWorkerProcesses(options: WorkerProcessesOptions): WorkerProcesses {
+  const { acceptedAfterMs = ACCEPTED_AFTER_MS } = options;
   const stopping = new AbortController();
   const children = new Set<ChildProcess>();
   const counters: Record<string, number> = {};
@@ -69,10 +79,11 @@ export function startWorkerProcesses(options: WorkerProcessesOptions): WorkerPro
     for (let restarts = 0; ; restarts++) {
       const startedAt = performance.now();
       const { how, code } = await runOnce(index);
+      const livedMs = performance.now() - startedAt;
       if (stopping.signal.aborted) return;
       await options.onCrash?.();
-      if (code === EXIT_CODES.usage) throw refused(index);
-      if (performance.now() - startedAt > WELL_AFTER_MS) restarts = 0;
+      if (code === EXIT_CODES.usage && livedMs < acceptedAfterMs) throw refused(index);
+      if (livedMs > WELL_AFTER_MS) restarts = 0;
       if (restarts >= MAX_RESTARTS) throw keepsCrashing(index, how);
       const delayMs = Math.ceil(
         backoffDelayMs({ ...RESTART_BACKOFF, maxAttempts: MAX_RESTARTS }, restarts + 1, RESTART_BACKOFF.baseDelayMs),
@@ -102,6 +113,9 @@ export function startWorkerProcesses(options: WorkerProcessesOptions): WorkerPro
     .finally(() => process.off('exit', killAll));
   return {
     counters,
+    get running() {
+      return children.size;
+    },
     ended,
     stop: async () => {
       stopAll();

@@ -29,16 +29,24 @@ const MYSQL_FIELDS = {
   ssl_ca: optional(
     z.string({ error }).includes('-----BEGIN CERTIFICATE-----', { error: 'must be certificates as PEM text' }),
   ),
+  ssl_verify_identity: optional(flag),
 };
+
+const mysqlConfig = z
+  .object(MYSQL_FIELDS, { error: 'must be an object' })
+  .refine((mysql) => mysql.ssl_verify_identity !== false || given(mysql.ssl_ca) || mysql.ssl_disabled === true, {
+    path: ['ssl_verify_identity'],
+    message: 'must not be false without ssl_ca: any certificate of any public authority would do',
+  });
 
 const FIELDS = {
   aws_key_id: optional(word),
   aws_key_secret: optional(word),
   aws_session_token: optional(word),
-  mysql_config: optional(z.object(MYSQL_FIELDS, { error: 'must be an object' })),
+  mysql_config: optional(mysqlConfig),
 };
 
-/** The payload that the reference tool documents, with `port`, `ssl_ca` and `aws_session_token` in addition. */
+/** The payload that the reference tool documents, with `port`, `ssl_ca`, `ssl_verify_identity` and `aws_session_token` in addition. */
 export const credentialsPayload = z
   .object(FIELDS, { error: 'must be an object: { "aws_key_id": …, "mysql_config": … }' })
   .refine((keys) => given(keys.aws_key_id) || !(given(keys.aws_key_secret) || given(keys.aws_session_token)), {

@@ -128,6 +128,42 @@ describe('readCredentials', () => {
     expect(warnings.join()).not.toContain('c2VjcmV0');
   });
 
+  describe('ssl_verify_identity', () => {
+    const sslCa = '-----BEGIN CERTIFICATE-----';
+    it.each([
+      [false, false],
+      ['False', false],
+      [true, true],
+      [null, undefined],
+      ['', undefined],
+    ])('%j is read as %j', async (given, value) => {
+      const mysql = { ...MYSQL, ssl_ca: sslCa, ssl_verify_identity: given };
+      const { credentials } = await read(JSON.stringify({ mysql_config: mysql }));
+      expect(credentials.mysql?.sslVerifyIdentity).toBe(value);
+    });
+
+    it.each([undefined, null, ''])('is refused where it is false and ssl_ca is %j', async (ca) => {
+      const message = await refusal(
+        JSON.stringify({ mysql_config: { ...MYSQL, ssl_ca: ca, ssl_verify_identity: false } }),
+      );
+      expect(message).toContain('mysql_config.ssl_verify_identity must not be false without ssl_ca');
+    });
+
+    it.each([0, 'no', []])('is refused where it is no truth value: %j', async (given) => {
+      const message = await refusal(
+        JSON.stringify({ mysql_config: { ...MYSQL, ssl_ca: sslCa, ssl_verify_identity: given } }),
+      );
+      expect(message).toContain('mysql_config.ssl_verify_identity must be true or false');
+    });
+
+    it('has no effect on a plain connection, which is said', async () => {
+      const { warnings } = await read(
+        JSON.stringify({ mysql_config: { ...MYSQL, ssl_disabled: true, ssl_verify_identity: false } }),
+      );
+      expect(warnings).toEqual([expect.stringContaining('ssl_verify_identity that has no effect')]);
+    });
+  });
+
   it('warns of certificates that a plain connection never looks at', async () => {
     const { warnings } = await read(
       JSON.stringify({ mysql_config: { ...MYSQL, ssl_disabled: true, ssl_ca: '-----BEGIN CERTIFICATE-----' } }),

@@ -22,6 +22,8 @@ interface MysqlCredentials {
   readonly sslDisabled: boolean;
   /** PEM text of the certificates that the server's is checked against; left out, the public authorities'. */
   readonly sslCa?: string;
+  /** False where the server's certificate must come from `sslCa`, and its name does not matter; default true. */
+  readonly sslVerifyIdentity?: boolean;
 }
 
 /** What a credentials secret holds. */
@@ -49,8 +51,12 @@ export async function readCredentials(secrets: SecretSource, secretId: string): 
   const credentials = credentialsOf(parsed.data);
   const secret = `the secret ${JSON.stringify(secretId)}`;
   const warnings = unknownNames(payload).map((name) => `${secret} has a field that nobody reads: ${name}`);
-  if (credentials.mysql?.sslDisabled === true && credentials.mysql.sslCa !== undefined) {
-    warnings.push(`${secret} has an ssl_ca that has no effect, because ssl_disabled is true`);
+  if (credentials.mysql?.sslDisabled === true) {
+    const { sslCa, sslVerifyIdentity } = credentials.mysql;
+    for (const [name, value] of Object.entries({ ssl_ca: sslCa, ssl_verify_identity: sslVerifyIdentity })) {
+      if (value !== undefined)
+        warnings.push(`${secret} has an ${name} that has no effect, because ssl_disabled is true`);
+    }
   }
   return { credentials, warnings };
 }
@@ -71,6 +77,7 @@ function credentialsOf(payload: CredentialsPayload): Credentials {
         database: mysql.database,
         sslDisabled: mysql.ssl_disabled ?? false,
         ...(mysql.ssl_ca !== undefined && { sslCa: mysql.ssl_ca }),
+        ...(mysql.ssl_verify_identity !== undefined && { sslVerifyIdentity: mysql.ssl_verify_identity }),
       },
     }),
   };

@@ -1,6 +1,7 @@
 import { projectId, secretId } from './google-schemas.ts';
 import { field } from './field.ts';
 import { boundQuery, pullQuery } from './query-schemas.ts';
+import { QUALIFIED_STATE_TABLE_NAME, STATE_TABLE_FORM } from './state-table-name.ts';
 import { text } from './value-schemas.ts';
 
 /** What MySQL and Google's services need. Each of them takes the place of what one machine has of its own. */
@@ -21,7 +22,10 @@ export const FLEET_FIELDS = {
     name: 'mysql_table',
     description: 'MySQL table that holds the state of the transfer, in place of the state file',
     valueName: 'table',
-    schema: text.regex(/^(?:[A-Za-z0-9_$]+\.)?[A-Za-z0-9_$]+$/, 'must be a table name: letters, digits, _ and $'),
+    schema: text.regex(
+      QUALIFIED_STATE_TABLE_NAME,
+      `must be ${STATE_TABLE_FORM}, or that after the name of a database and a dot`,
+    ),
   }),
   pullQuery: field({
     name: 'pull_query',

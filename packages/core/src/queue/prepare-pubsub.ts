@@ -4,6 +4,7 @@ import { PubsubConnection, type PubsubConnectionOptions } from './pubsub-connect
 import {
   DEFAULT_ACK_DEADLINE_SECONDS,
   newSubscription,
+  refuseCircle,
   reviewSubscription,
   type WantedSubscription,
 } from './pubsub-subscription-settings.ts';
@@ -32,7 +33,8 @@ export interface PreparedPubsub {
 /**
  * Creates the topics and subscriptions that are missing. What is there is left alone, and what about it does harm is noted.
  * Safe to run again, and by several at once.
- * @throws ConfigurationError `CONFIG_INVALID` where a subscription belongs to another topic or a name is malformed;
+ * @throws ConfigurationError `CONFIG_INVALID` where a subscription belongs to another topic, or to the one that its messages
+ *   are dead-lettered to, or a name is malformed;
  *   `CONFIG_QUEUE_MISSING` where its topic is neither there nor among `topics`; `CONFIG_ACCESS_DENIED`; ServiceError
  */
 export async function preparePubsub(options: PreparePubsubOptions): Promise<PreparedPubsub> {
@@ -45,6 +47,7 @@ export async function preparePubsub(options: PreparePubsubOptions): Promise<Prep
       deadLetterTopic: deadLetterTopic === undefined ? undefined : connection.topicName(deadLetterTopic),
       ackDeadlineSeconds: options.ackDeadlineSeconds ?? DEFAULT_ACK_DEADLINE_SECONDS,
     }));
+    for (const { name, topic, deadLetterTopic } of subscriptions) refuseCircle(name, topic, deadLetterTopic);
     const created: string[] = [];
     const existing: string[] = [];
     const notes: string[] = [];

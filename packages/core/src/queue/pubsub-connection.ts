@@ -4,7 +4,10 @@ import { type CallOptions, closeGoogleClient, type Patience } from '../config/ca
 import { googleServiceError, type GoogleServiceCall } from '../config/google-service-error.ts';
 import { resolveGoogleEndpoint } from '../config/google-service-endpoint.ts';
 import { ConfigurationError, ServiceError } from '../domain/errors.ts';
+import { endsWithin } from '../runtime/ends-within.ts';
 import { retry } from '../runtime/retry.ts';
+import { unlessAborted } from '../runtime/unless-aborted.ts';
+import { CallDeadline } from './call-deadline.ts';
 import { pubsubName } from './pubsub-name.ts';
 
 export interface PubsubConnectionOptions {
@@ -13,6 +16,8 @@ export interface PubsubConnectionOptions {
   /** `PUBSUB_EMULATOR_HOST`, `host:port` without TLS; without it, Google's Pub/Sub. */
   readonly emulatorHost?: string | undefined;
   readonly patience?: Patience | undefined;
+  /** How long calls are tried once the connection is closing; default 3,000. */
+  readonly closeGraceMs?: number | undefined;
 }
 
 /** A restart of the service is sat out; then the work that waits is better handed to another process. */
@@ -22,11 +27,21 @@ const PUBSUB_PATIENCE: Patience = {
   retries: { maxAttempts: Number.POSITIVE_INFINITY, baseDelayMs: 250, maxDelayMs: 8_000 },
 };
 
+/** Of the 30 s that a preempted VM gets, most belong to the work. */
+export const CLOSE_GRACE_MS = 3_000;
+
+/** What a generated client is asked: not to retry by itself, and to leave off when the call is given up. */
+interface PubsubCallOptions extends CallOptions {
+  readonly signal: AbortSignal;
+}
+
 export interface PubsubCall {
   /** The method, as Pub/Sub names it: `Publish`. */
   readonly op: string;
   /** The topic or subscription by its full name. */
   readonly resource: string;
+  /** Called when the first try has failed and others follow. */
+  readonly onRetry?: ((error: Error) => void) | undefined;
 }
 
 /**
@@ -42,6 +57,11 @@ export class PubsubConnection {
   readonly publisher: InstanceType<typeof v1.PublisherClient>;
   readonly subscriber: InstanceType<typeof v1.SubscriberClient>;
   readonly #patience: Patience;
+  readonly #closeGraceMs: number;
+  /** Of the calls under way. */
+  readonly #deadlines = new Set<CallDeadline>();
+  /** On the clock of `performance`, once the connection is closing. */
+  #closesAt: number | undefined;
 
   constructor(options: PubsubConnectionOptions) {
     const endpoint = resolveGoogleEndpoint('pubsub.googleapis.com', {
@@ -51,6 +71,7 @@ export class PubsubConnection {
     this.projectId = options.projectId;
     this.host = endpoint.host;
     this.#patience = options.patience ?? PUBSUB_PATIENCE;
+    this.#closeGraceMs = options.closeGraceMs ?? CLOSE_GRACE_MS;
     const clientOptions = { ...endpoint.clientOptions, projectId: options.projectId };
     this.publisher = new v1.PublisherClient(clientOptions);
     this.subscriber = new v1.SubscriberClient(clientOptions);
@@ -67,38 +88,46 @@ export class PubsubConnection {
   }
 
   /**
-   * Calls a method until it answers, refuses, or patience is at its end.
+   * Calls a method until it answers, refuses, or patience is at its end, which is soon when the connection is closing.
    * @throws ConfigurationError `CONFIG_QUEUE_MISSING`, `CONFIG_ACCESS_DENIED`
    * @throws ServiceError `SERVICE_UNAVAILABLE` naming host, resource and how long was tried; `SERVICE_REJECTED`
    */
-  async call<T>(call: PubsubCall, request: (options: CallOptions) => Promise<T>): Promise<T> {
+  async call<T>(call: PubsubCall, request: (options: PubsubCallOptions) => Promise<T>): Promise<T> {
     const { attemptTimeoutMs, totalTimeoutMs, retries } = this.#patience;
-    const startedAt = performance.now();
-    const signal = AbortSignal.timeout(totalTimeoutMs);
+    const leftMs = this.#closesAt === undefined ? totalTimeoutMs : this.#closesAt - performance.now();
+    using deadline = new CallDeadline(Math.min(totalTimeoutMs, leftMs));
+    const { signal } = deadline;
     let attempts = 0;
     let lastFailure: Error | undefined;
+    const tryOnce = async (attempt: number): Promise<T> => {
+      attempts = attempt;
+      const timeout = Math.max(1, Math.min(attemptTimeoutMs, Math.ceil(deadline.remainingMs)));
+      try {
+        return await request({ timeout, retry: null, signal });
+      } catch (error) {
+        lastFailure = this.failure(error, call);
+        throw lastFailure;
+      }
+    };
+    const onRetry = (_: unknown, attempt: number): void => {
+      if (attempt === 1 && lastFailure !== undefined) call.onRetry?.(lastFailure);
+    };
+    this.#deadlines.add(deadline);
     try {
-      return await retry(retries, { signal }, async (attempt) => {
-        attempts = attempt;
-        const remainingMs = totalTimeoutMs - (performance.now() - startedAt);
-        const timeout = Math.max(1, Math.min(attemptTimeoutMs, Math.ceil(remainingMs)));
-        try {
-          return await request({ timeout, retry: null });
-        } catch (error) {
-          lastFailure = this.failure(error, call);
-          throw lastFailure;
-        }
-      });
+      return await unlessAborted(retry(retries, { signal, onRetry }, tryOnce), signal);
     } catch (error) {
       const gaveUp = error === signal.reason || (error instanceof ServiceError && error.retryable);
       if (!gaveUp) throw error;
-      const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+      const seconds = ((performance.now() - deadline.startedAt) / 1000).toFixed(1);
+      const closing = this.#closesAt === undefined ? '' : ', the connection being closed';
       const last = lastFailure?.message ?? `Pub/Sub at ${this.host}: no answer`;
       throw new ServiceError(
         'SERVICE_UNAVAILABLE',
-        `${call.op} of ${call.resource} failed, tried ${attempts} times in ${seconds} s: ${last}`,
+        `${call.op} of ${call.resource} failed, tried ${attempts} times in ${seconds} s${closing}: ${last}`,
         { op: call.op, destination: call.resource },
       );
+    } finally {
+      this.#deadlines.delete(deadline);
     }
   }
 
@@ -125,9 +154,23 @@ export class PubsubConnection {
     return googleServiceError(error, call);
   }
 
-  /** Ends the connections. What is being called fails. */
+  /**
+   * The process is about to end: no call is tried for longer than the grace of closing any more, and none beyond that time
+   * from now. What was tried for as long already fails at once.
+   */
+  beginClosing(): void {
+    if (this.#closesAt !== undefined) return;
+    this.#closesAt = performance.now() + this.#closeGraceMs;
+    for (const deadline of this.#deadlines) deadline.bringForward(deadline.startedAt + this.#closeGraceMs);
+  }
+
+  /** Ends the connections. What is being called fails, and so does what is called from now on. */
   async close(): Promise<void> {
-    await Promise.all([closeGoogleClient(this.publisher), closeGoogleClient(this.subscriber)]);
+    this.#closesAt = performance.now();
+    for (const deadline of this.#deadlines) deadline.bringForward(this.#closesAt);
+    const closed = Promise.all([closeGoogleClient(this.publisher), closeGoogleClient(this.subscriber)]);
+    // A client that is still looking for credentials cannot be ended.
+    await endsWithin(closed, this.#closeGraceMs);
   }
 }
 

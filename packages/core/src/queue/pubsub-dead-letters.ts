@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../domain/errors.ts';
+import { attributeValue } from './attribute-value.ts';
 import type { PubsubReceivedMessage } from './pubsub-received-message.ts';
-import { cutToBytes, MAX_ATTRIBUTE_VALUE_BYTES } from './pubsub-message-limits.ts';
 import type { PubsubPublisher } from './pubsub-publisher.ts';
 
 /** Set by Pub/Sub on what its own dead-letter policies forward; messages that are published may not have them. */
@@ -48,7 +48,7 @@ export class PubsubDeadLetters {
       ...Object.fromEntries(kept),
       attempt: String(message.deliveryAttempt),
       code,
-      message: cutToBytes(text, MAX_ATTRIBUTE_VALUE_BYTES),
+      message: attributeValue(text),
     };
     await this.#publisher.publishEncoded(this.#topic, [{ data: message.data, attributes }], () => message.encodeData());
   }

@@ -1,5 +1,6 @@
 import { MessageError } from '../domain/errors.ts';
 import type { OutgoingMessage } from '../ports/message-queue.ts';
+import { MAX_ATTRIBUTE_VALUE_BYTES } from './attribute-value.ts';
 
 /**
  * What Pub/Sub takes.
@@ -9,7 +10,6 @@ const MAX_PUBLISH_REQUEST_BYTES = 10_000_000;
 export const MAX_PUBLISH_REQUEST_MESSAGES = 1_000;
 const MAX_ATTRIBUTES = 100;
 const MAX_ATTRIBUTE_KEY_BYTES = 256;
-export const MAX_ATTRIBUTE_VALUE_BYTES = 1_024;
 
 /** Tags and lengths of a field, and the topic of the request: more than they take. */
 const FIELD_BYTES = 10;
@@ -41,11 +41,6 @@ export function requestBytesOf(message: OutgoingMessage): number {
   throw new MessageError('MESSAGE_TOO_LARGE', `a message of ${bytes} bytes exceeds what Pub/Sub takes`, {
     op: 'Publish',
   });
-}
-
-/** The longest beginning whose UTF-8 form has at most `maxBytes`. */
-export function cutToBytes(text: string, maxBytes: number): string {
-  return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(maxBytes)).read);
 }
 
 function malformed(reason: string): MessageError {

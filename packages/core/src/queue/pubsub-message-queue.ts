@@ -1,7 +1,7 @@
 import type { Patience } from '../config/call-google-service.ts';
 import type { MessageQueue, MessageSubscription, OutgoingMessage } from '../ports/message-queue.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { PubsubConnection } from './pubsub-connection.ts';
+import { CLOSE_GRACE_MS, PubsubConnection } from './pubsub-connection.ts';
 import { PubsubDeadLetters } from './pubsub-dead-letters.ts';
 import { type PubsubBatching, PubsubPublisher } from './pubsub-publisher.ts';
 import { PubsubSubscription } from './pubsub-subscription.ts';
@@ -22,6 +22,8 @@ export interface PubsubMessageQueueOptions {
   readonly batching?: Partial<PubsubBatching> | undefined;
   /** How long calls are tried; default a minute. */
   readonly patience?: Patience | undefined;
+  /** How long closing waits for Pub/Sub; default 3 s. */
+  readonly closeGraceMs?: number | undefined;
   /** After so long without a stream a pull fails; default a minute. */
   readonly maxOutageMs?: number | undefined;
   /**
@@ -78,6 +80,7 @@ export class PubsubMessageQueue implements MessageQueue {
       leaseMs: options.leaseMs,
       maxDeliveryAttempts: options.maxDeliveryAttempts ?? MAX_DELIVERY_ATTEMPTS,
       maxOutageMs: options.maxOutageMs ?? MAX_OUTAGE_MS,
+      closeGraceMs: options.closeGraceMs ?? CLOSE_GRACE_MS,
       deadLetters: this.#deadLetters,
       logger: options.logger,
       now: options.now ?? (() => performance.now()),
@@ -86,8 +89,12 @@ export class PubsubMessageQueue implements MessageQueue {
     return opened;
   }
 
-  /** Hands back what was never pulled, waits for what was published and settled, and ends the connections. */
+  /**
+   * Hands back what was never pulled, waits for what was published and settled, and ends the connections. Where Pub/Sub does
+   * not answer in time, what is left fails, which whoever waits for it is told; what was not handed back is logged.
+   */
   async close(): Promise<void> {
+    this.#connection.beginClosing();
     await Promise.all(this.#subscriptions.map((subscription) => subscription.close()));
     await this.#publisher.close();
     await Promise.all(this.#subscriptions.map((subscription) => subscription.flush()));

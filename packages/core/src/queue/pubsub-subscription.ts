@@ -1,5 +1,6 @@
 import { errorFields } from '../domain/classify-error.ts';
 import { ServiceError } from '../domain/errors.ts';
+import { endsWithin } from '../runtime/ends-within.ts';
 import type { MessageSubscription, PullRequest, ReceivedMessage } from '../ports/message-queue.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { PubsubConnection } from './pubsub-connection.ts';
@@ -28,6 +29,8 @@ export interface PubsubSubscriptionOptions {
   /** Without a dead-letter policy: a message that this process was given so often is dead-lettered instead. */
   readonly maxDeliveryAttempts: number;
   readonly maxOutageMs: number;
+  /** How long closing waits for Pub/Sub. */
+  readonly closeGraceMs: number;
   readonly deadLetters: PubsubDeadLetters;
   readonly logger: Logger;
   /** Milliseconds, from anywhere. */
@@ -53,7 +56,7 @@ export class PubsubSubscription implements MessageSubscription, PubsubSettling {
   #failure: Error | undefined;
   #prolonging: NodeJS.Timeout | undefined;
   #retryPolicy: Promise<boolean> | undefined;
-  #closed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(connection: PubsubConnection, options: PubsubSubscriptionOptions) {
     this.#connection = connection;
@@ -68,7 +71,7 @@ export class PubsubSubscription implements MessageSubscription, PubsubSettling {
    */
   async pull(request: PullRequest): Promise<readonly ReceivedMessage[]> {
     const deadline = performance.now() + request.waitMs;
-    while (!this.#closed && !request.signal.aborted) {
+    while (this.#closing === undefined && !request.signal.aborted) {
       this.#openStream();
       const messages = this.#handOut(request);
       if (messages.length > 0) return messages;
@@ -80,15 +83,13 @@ export class PubsubSubscription implements MessageSubscription, PubsubSettling {
     return [];
   }
 
-  /** Messages that were handed out stay leased until they are settled, which they still can be. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    clearInterval(this.#prolonging);
-    this.#wakeUp.notify();
-    await this.#stream?.close();
-    await Promise.all(this.#buffer.splice(0).map((message) => this.#handBack(message)));
-    await this.flush();
+  /**
+   * Hands back what was never handed out. Messages that were handed out stay leased until they are settled, which they still
+   * can be. Never fails, and ends in time: what Pub/Sub did not take back is logged, and comes back when its lease runs out.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   /** Resolves when everything that was settled until now was answered, or has failed. */
@@ -199,15 +200,31 @@ export class PubsubSubscription implements MessageSubscription, PubsubSettling {
     });
   }
 
-  async #handBack(message: PubsubReceivedMessage): Promise<void> {
-    try {
-      await message.nack();
-    } catch (error) {
-      this.#options.logger.warn(
-        { messageId: message.id, ...errorFields(error) },
-        'a message could not be handed back; it comes back when its lease runs out',
-      );
-    }
+  async #close(): Promise<void> {
+    const { name: subscription, closeGraceMs, logger } = this.#options;
+    clearInterval(this.#prolonging);
+    this.#wakeUp.notify();
+    let failure: unknown;
+    const handedBack = new Set<PubsubReceivedMessage>();
+    const handBack = async (message: PubsubReceivedMessage): Promise<void> => {
+      try {
+        await message.nack();
+        handedBack.add(message);
+      } catch (error) {
+        failure = error;
+      }
+    };
+    const handBackAll = async (): Promise<void> => {
+      await this.#stream?.close();
+      await Promise.all([...this.#buffer.map(handBack), this.flush()]);
+    };
+    await endsWithin(handBackAll(), closeGraceMs);
+    const left = this.#buffer.filter((message) => !handedBack.has(message)).length;
+    if (left === 0) return;
+    logger.warn(
+      { subscription, messages: left, ...(failure === undefined ? {} : errorFields(failure)) },
+      'messages could not be handed back; they come back when their leases run out',
+    );
   }
 
   /** @returns false where there is nowhere to put it: it is delivered on and on */

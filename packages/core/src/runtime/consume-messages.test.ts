@@ -10,7 +10,10 @@ class MemorySubscription extends EventEmitter implements MessageSubscription {
   readonly pulls: PullRequest[] = [];
   readonly settled: string[] = [];
   closed = false;
+  closeError: Error | undefined;
   readonly pullErrors: Error[] = [];
+  /** Whose nacks are never answered. */
+  readonly unanswered = new Set<string>();
   readonly #waiting: ReceivedMessage[] = [];
 
   add(...ids: readonly string[]): void {
@@ -37,6 +40,8 @@ class MemorySubscription extends EventEmitter implements MessageSubscription {
 
   async close(): Promise<void> {
     this.closed = true;
+    this.emit('closed');
+    if (this.closeError !== undefined) throw this.closeError;
   }
 
   #message(id: string): ReceivedMessage {
@@ -52,7 +57,8 @@ class MemorySubscription extends EventEmitter implements MessageSubscription {
       deliveryAttempt: 1,
       publishedAt: new Date(0),
       ack: () => settle('acked'),
-      nack: (delayMs = 0) => settle(`nacked ${delayMs}`),
+      nack: (delayMs = 0) =>
+        this.unanswered.has(id) ? Promise.withResolvers<boolean>().promise : settle(`nacked ${delayMs}`),
       deadLetter: () => settle('dead-lettered'),
       extendLease: async (leaseMs) => {
         this.emit('extended', id, leaseMs);
@@ -205,6 +211,23 @@ test('a message that a handler left by throwing is handed back after a while, an
   expect(JSON.parse(logged[0] ?? '')).toMatchObject({ level: 50, messageId: 'bad', code: 'UNEXPECTED' });
 });
 
+test('a queue that does not answer keeps no place taken by a message that it should take back', async () => {
+  const { subscription, stop, logged, done } = start(
+    async (message) => {
+      if (message.id === 'bad') throw new Error('the queue is away');
+      await message.ack();
+    },
+    { maxMessagesInFlight: 1, handBackMs: 5 },
+  );
+  subscription.unanswered.add('bad');
+  subscription.add('bad', 'good');
+  await once(subscription, 'settled');
+  stop.abort();
+  await done;
+  expect(subscription.settled).toEqual(['good acked']);
+  expect(JSON.parse(logged[1] ?? '')).toMatchObject({ level: 40, messageId: 'bad', answered: false });
+});
+
 describe('after a pull that failed', () => {
   test('for now, pulling goes on, after waits that grow', async () => {
     const { subscription, stop, logged, done } = start((message) => message.ack().then(() => undefined), {
@@ -283,6 +306,20 @@ describe('after the stop', () => {
     expect(subscription.pulls).toHaveLength(pulls);
     expect(subscription.settled).toEqual(['a acked', 'b acked']);
     expect(subscription.closed).toBe(true);
+  });
+
+  test('the subscription is closed at once; should that fail, it is told when the handlers have ended', async () => {
+    const { subscription, stop, done } = start(async (message) => {
+      if (!subscription.closed) await once(subscription, 'closed');
+      await new Promise(setImmediate);
+      await message.ack();
+    });
+    subscription.closeError = new Error('it does not close');
+    subscription.add('a');
+    await subscription.pulled(2);
+    stop.abort();
+    await expect(done).rejects.toBe(subscription.closeError);
+    expect(subscription.settled).toEqual(['a acked']);
   });
 
   test('what is not finished in time is told to end and handed back at once', async () => {

@@ -1,18 +1,20 @@
 import { classifyError, errorFields } from '../domain/classify-error.ts';
 import type { MessageSubscription, ReceivedMessage } from '../ports/message-queue.ts';
 import type { Logger } from './logger.ts';
+import { endsWithin } from './ends-within.ts';
 import { backoffDelayMs, type RetryPolicy } from './retry.ts';
 import { sleep } from './sleep.ts';
 
 /**
  * Pulls messages and keeps a bounded number of them in the handler's hands, prolonging their leases meanwhile.
  *
- * When `stop` aborts, nothing more is pulled. Messages under way get `drainMs` to finish; then the signal given to the
- * handlers aborts, and what they could not settle is handed back. A pull that fails for good ends the same way, at once.
- * A handler that does not heed its signal is left behind: its message comes back when the lease runs out.
+ * When `stop` aborts, nothing more is pulled, and the subscription is closed: what waits there is for others to have at once.
+ * Messages under way get `drainMs` to finish; then the signal given to the handlers aborts, and what they could not settle
+ * is handed back. A pull that fails for good ends the same way, at once. A handler that does not heed its signal is left
+ * behind: its message comes back when the lease runs out.
  *
  * The handler settles its message itself; one that it left unsettled by throwing is nacked here with a delay, so that a
- * broken dependency is not hammered.
+ * broken dependency is not hammered. Where it is the queue that is away, that is not waited for: the lease runs out, too.
  */
 export interface ConsumeOptions {
   readonly subscription: MessageSubscription;
@@ -23,6 +25,8 @@ export interface ConsumeOptions {
   readonly drainMs: number;
   /** What handlers get to end once their signal has aborted; default 5,000. */
   readonly abortGraceMs?: number | undefined;
+  /** How long it is tried to hand a message back; default 3,000. */
+  readonly handBackMs?: number | undefined;
   /** Waits after pulls that failed and may succeed later, for as often as it takes. */
   readonly pullRetry?: Omit<RetryPolicy, 'maxAttempts'> | undefined;
   readonly stop: AbortSignal;
@@ -33,6 +37,7 @@ export interface ConsumeOptions {
 const PULL_WAIT_MS = 1_000;
 const NACK_DELAY_MS = 10_000;
 const ABORT_GRACE_MS = 5_000;
+const HAND_BACK_MS = 3_000;
 const PULL_RETRY: Omit<RetryPolicy, 'maxAttempts'> = { baseDelayMs: 1_000, maxDelayMs: 15_000 };
 
 /**
@@ -59,20 +64,30 @@ export async function consumeMessages(options: ConsumeOptions): Promise<void> {
       work.abort(error);
       throw error;
     } finally {
-      await handlersEnded(inFlight, work.signal, options.abortGraceMs ?? ABORT_GRACE_MS);
-      if (inFlight.size > 0) {
-        logger.warn(
-          { messages: inFlight.size },
-          'messages were left in the hands of handlers that did not stop in time',
-        );
-      }
+      await endWork(options, inFlight, work.signal);
     }
   } finally {
     clearInterval(extender);
     clearTimeout(drainTimer);
     stop.removeEventListener('abort', onStop);
-    await options.subscription.close();
   }
+}
+
+/** @throws what closing the subscription threw */
+async function endWork(
+  options: ConsumeOptions,
+  inFlight: ReadonlyMap<ReceivedMessage, Promise<void>>,
+  workSignal: AbortSignal,
+): Promise<void> {
+  const ended = handlersEnded(inFlight, workSignal, options.abortGraceMs ?? ABORT_GRACE_MS);
+  const [closed] = await Promise.allSettled([options.subscription.close(), ended]);
+  if (inFlight.size > 0) {
+    options.logger.warn(
+      { messages: inFlight.size },
+      'messages were left in the hands of handlers that did not stop in time',
+    );
+  }
+  if (closed.status === 'rejected') throw closed.reason;
 }
 
 /** Fills `inFlight` from the subscription. @throws what a pull threw that is not worth another try */
@@ -168,13 +183,23 @@ async function handleOne(message: ReceivedMessage, options: ConsumeOptions, sign
         'a message could not be handled; it will be redelivered',
       );
     }
-    try {
-      await message.nack(handedBack ? 0 : NACK_DELAY_MS);
-    } catch (nackError) {
-      // Its lease runs out all the same, and the queue delivers it again.
-      options.logger.warn({ messageId: message.id, ...errorFields(nackError) }, 'a message could not be handed back');
-    }
+    await handBack(message, handedBack ? 0 : NACK_DELAY_MS, options);
   }
+}
+
+/** Ends in time: the lease of a message that could not be handed back runs out all the same, and the queue delivers it again. */
+async function handBack(message: ReceivedMessage, delayMs: number, options: ConsumeOptions): Promise<void> {
+  let failure = {};
+  const nacked = message.nack(delayMs).then(
+    () => true,
+    (error: unknown) => {
+      failure = errorFields(error);
+      return false;
+    },
+  );
+  const answered = await endsWithin(nacked, options.handBackMs ?? HAND_BACK_MS);
+  if (answered && (await nacked)) return;
+  options.logger.warn({ messageId: message.id, answered, ...failure }, 'a message could not be handed back');
 }
 
 async function extendLease(message: ReceivedMessage, leaseMs: number, logger: Logger): Promise<void> {

@@ -10,7 +10,7 @@ import type { StateTableNames } from './state-tables.ts';
 export interface PreparedState {
   /** False where the table was there before. */
   readonly created: boolean;
-  /** The migrations that were applied. */
+  /** What was done, in words that can follow "upgraded: ", one by one; empty where the tables were up to date. */
   readonly applied: readonly string[];
 }
 
@@ -25,6 +25,8 @@ const LOCK_PATIENCE_SECONDS = 3600;
  * @throws ConfigurationError `CONFIG_STATE_TOO_NEW`, `CONFIG_STATE_INCOMPATIBLE`
  */
 export async function migrateMysql(session: MysqlSession, names: StateTableNames): Promise<PreparedState> {
+  // Without a right to create tables, it can still be found out that none is needed.
+  if (await isUpToDate(session, names)) return { created: false, applied: [] };
   const lock = await lockName(session, names.subfolders);
   await acquireLock(session, lock);
   try {
@@ -36,9 +38,12 @@ export async function migrateMysql(session: MysqlSession, names: StateTableNames
 }
 
 async function migrateAlone(session: MysqlSession, names: StateTableNames): Promise<PreparedState> {
+  // Another process may have done it while this one waited.
+  if (await isUpToDate(session, names)) return { created: false, applied: [] };
   const ledger = names.migrations;
-  const current = await appliedMigrations(session, names);
   const isThere = await tableExists(session, names.subfolders);
+  // Where the table was dropped, whatever the ledger says was done to it is to be done again.
+  const current = isThere ? await appliedMigrations(session, names) : 0;
   // A table that none of these has touched belongs to the reference tool, or to something else.
   if (isThere && current === 0) await refuseForeignTable(session, names.subfolders);
   const collation = await byteCollation(session);
@@ -54,10 +59,21 @@ async function migrateAlone(session: MysqlSession, names: StateTableNames): Prom
   for (const [index, migration] of MYSQL_STATE_MIGRATIONS.entries()) {
     if (index < current) continue;
     await migration.apply(session, names, collation);
-    await session.query(`INSERT INTO \`${ledger}\` (version, name) VALUES (?, ?)`, [index + 1, migration.name]);
-    applied.push(migration.name);
+    await session.query(
+      `INSERT INTO \`${ledger}\` (version, name) VALUES (?, ?)
+         ON DUPLICATE KEY UPDATE name = VALUES(name), applied_at = CURRENT_TIMESTAMP`,
+      [index + 1, migration.name],
+    );
+    // The first one creates the table.
+    if (index > 0 || !isThere) applied.push(migration.name);
   }
   return { created: !isThere, applied };
+}
+
+/** @throws ConfigurationError `CONFIG_STATE_TOO_NEW` */
+async function isUpToDate(session: MysqlSession, names: StateTableNames): Promise<boolean> {
+  const current = await appliedMigrations(session, names);
+  return current === MYSQL_STATE_MIGRATIONS.length && (await tableExists(session, names.subfolders));
 }
 
 /**
@@ -66,7 +82,6 @@ async function migrateAlone(session: MysqlSession, names: StateTableNames): Prom
  */
 export async function requireMigrated(session: MysqlSession, names: StateTableNames): Promise<void> {
   const current = await appliedMigrations(session, names);
-  if (current === MYSQL_STATE_MIGRATIONS.length) return;
   const context = { op: 'openState', source: names.subfolders };
   if (!(await tableExists(session, names.subfolders))) {
     throw new ConfigurationError(
@@ -75,6 +90,7 @@ export async function requireMigrated(session: MysqlSession, names: StateTableNa
       context,
     );
   }
+  if (current === MYSQL_STATE_MIGRATIONS.length) return;
   throw new ConfigurationError(
     'CONFIG_STATE_INCOMPATIBLE',
     current === 0

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { getCACertificates } from 'node:tls';
 import { createPool, type Pool, type PoolConnection, type ResultSetHeader, type SslOptions } from 'mysql2/promise';
+import { ConfigurationError } from '../domain/errors.ts';
 import { isReadOnlyServer, serverErrorNumber } from './mysql-errors.ts';
 
 /** Where a MySQL or MariaDB server is, and who this program is there. */
@@ -13,6 +14,11 @@ export interface MysqlConnection {
   readonly sslDisabled: boolean;
   /** PEM text of the certificate authority; `undefined`: those that the system and Node trust. */
   readonly sslCa?: string | undefined;
+  /**
+   * Whether the certificate must bear the host's name; default true. `false` takes an `sslCa` that signs for this server
+   * alone, as that of a Cloud SQL instance does.
+   */
+  readonly sslVerifyIdentity?: boolean | undefined;
 }
 
 type ExecuteValues = NonNullable<Parameters<PoolConnection['execute']>[1]>;
@@ -179,13 +185,18 @@ export class MysqlSession {
   }
 }
 
+/** @throws ConfigurationError where any certificate of any public authority would do */
 function tlsOptions(connection: MysqlConnection): { readonly ssl?: SslOptions } {
-  if (connection.sslDisabled) return {};
+  const { sslDisabled, sslCa, sslVerifyIdentity = true } = connection;
+  if (sslDisabled) return {};
+  if (!sslVerifyIdentity && sslCa === undefined) {
+    throw new ConfigurationError('CONFIG_INVALID', 'MySQL: ssl_verify_identity cannot be false without ssl_ca');
+  }
   return {
     ssl: {
-      ca: connection.sslCa ?? [...new Set([...getCACertificates('default'), ...getCACertificates('system')])],
+      ca: sslCa ?? [...new Set([...getCACertificates('default'), ...getCACertificates('system')])],
       rejectUnauthorized: true,
-      verifyIdentity: true,
+      verifyIdentity: sslVerifyIdentity,
       minVersion: 'TLSv1.2',
     },
   };

@@ -122,7 +122,15 @@ function isConnectionLost(error: unknown): boolean {
 }
 
 function isTlsRefusal(error: Error): boolean {
-  return TLS_CODES.test(errorCode(error));
+  return TLS_CODES.test(errorCode(error)) && !isHandshakeLost(error);
+}
+
+/**
+ * True where the network broke a handshake off. The driver gives that the same code as a certificate that is refused; what
+ * Node adds to the error stays: the system call that failed, or the connection that was closed.
+ */
+function isHandshakeLost(error: Error): boolean {
+  return errorCode(error) === 'HANDSHAKE_SSL_ERROR' && ('syscall' in error || 'localAddress' in error);
 }
 
 function errorCode(error: Error): string {
@@ -177,5 +185,13 @@ function tlsReason(error: Error): string {
   if (code === 'HANDSHAKE_NO_SSL_SUPPORT') {
     return 'it speaks no TLS; `"ssl_disabled": true` in mysql_config is meant for a network that is private';
   }
+  if (isForAnotherName(error)) {
+    return `TLS: its certificate is for another server: ${error.message} (${code}); "host" in mysql_config must be a name that the certificate bears; where it bears none, as that of a Cloud SQL instance with a CA of its own, "ssl_verify_identity": false accepts whatever "ssl_ca" has signed`;
+  }
   return `TLS: its certificate is not accepted: ${error.message} (${code}); "ssl_ca" in mysql_config names the authority that signed it`;
+}
+
+/** Node's `ERR_TLS_CERT_ALTNAME_INVALID`, whose code the driver replaces; what Node adds to it stays. */
+function isForAnotherName(error: Error): boolean {
+  return errorCode(error) === 'ERR_TLS_CERT_ALTNAME_INVALID' || ('cert' in error && 'reason' in error);
 }

@@ -13,20 +13,24 @@ import type { StateTableNames } from './state-tables.ts';
  * is not transactional in MySQL: a step may have been broken off anywhere, and finds out what is left to do.
  */
 export interface MysqlMigration {
+  /** What it has done, for the operator: follows "upgraded: ". */
   readonly name: string;
   readonly apply: (session: MysqlSession, names: StateTableNames, collation: string) => Promise<void>;
 }
 
 export const MYSQL_STATE_MIGRATIONS: readonly MysqlMigration[] = [
   {
-    name: 'reference table',
+    name: 'it has the columns of the reference tool',
     apply: async (session, names) => {
       await session.query(createReferenceTable(names.subfolders), []);
     },
   },
-  { name: 'keys byte for byte, no NULLs, wide frequencies, figures and leases', apply: upgradeReferenceTable },
   {
-    name: 'object errors, runs, workers, controls',
+    name: 'keys are told apart byte for byte, numbers are never NULL and do not overflow, and there are columns for counts and leases',
+    apply: upgradeReferenceTable,
+  },
+  {
+    name: 'beside it there are tables for object errors, runs, workers and controls',
     apply: async (session, names, collation) => {
       for (const sql of sideTables(names, collation)) await session.query(sql, []);
     },

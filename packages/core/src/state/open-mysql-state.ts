@@ -38,6 +38,8 @@ export interface MysqlStateOptions {
   readonly statementTimeoutMs?: number | undefined;
   /** The host's clock: milliseconds since 1970; default the clock of the machine. */
   readonly now?: (() => number) | undefined;
+  /** Milliseconds since any moment, by a clock that nobody sets; default that of the process. */
+  readonly monotonicNow?: (() => number) | undefined;
   /** The database's clock: milliseconds since 1970; default what the server says. */
   readonly databaseNow?: (() => Promise<number>) | undefined;
 }
@@ -54,13 +56,17 @@ export async function openMysqlState(options: MysqlStateOptions): Promise<StateS
   const hostNow = options.now ?? Date.now;
   const server = new MysqlAccess(options, options.statementTimeoutMs ?? 120_000);
   return closingOnFailure(server, options, async () => {
-    const clock = new DatabaseClock({ hostNow, databaseNow: options.databaseNow ?? (() => server.now()) });
+    const clock = new DatabaseClock({
+      monotonicNow: options.monotonicNow ?? (() => performance.now()),
+      hostNow,
+      databaseNow: options.databaseNow ?? (() => server.now()),
+    });
     const { skipsLocked } = await server.use(server.opening, 'openState', async (session) => {
       const inspected = await inspectMysqlServer(session);
       await requireMigrated(session, server.names);
       return inspected;
     });
-    await server.opening.run('openState', async () => refuseSkew(hostNow(), await clock.measure()));
+    refuseSkew(await server.opening.run('openState', () => clock.now()), hostNow());
     return createStore(server, clock, skipsLocked, options.overrides);
   });
 }
@@ -129,8 +135,9 @@ class MysqlAccess {
   readonly #closing = new AbortController();
 
   constructor(options: MysqlStateOptions, statementTimeoutMs: number | undefined) {
-    const [table = '', database = options.connection.database] = options.table.split('.').toReversed();
-    this.names = stateTableNames(table);
+    const dot = options.table.indexOf('.');
+    const database = dot === -1 ? options.connection.database : options.table.slice(0, dot);
+    this.names = stateTableNames(options.table.slice(dot + 1));
     const connection = { ...options.connection, database };
     this.connections = new MysqlConnections({
       connection,
@@ -177,9 +184,9 @@ class MysqlAccess {
   }
 }
 
-function refuseSkew(hostMs: number, offsetMs: number): void {
-  if (Math.abs(offsetMs) <= MAX_CLOCK_SKEW_MS) return;
-  const [host, database] = [hostMs, hostMs + offsetMs].map((ms) => new Date(ms).toISOString());
+function refuseSkew(databaseMs: number, hostMs: number): void {
+  if (Math.abs(databaseMs - hostMs) <= MAX_CLOCK_SKEW_MS) return;
+  const [host, database] = [hostMs, databaseMs].map((ms) => new Date(ms).toISOString());
   throw new ConfigurationError(
     'CONFIG_CLOCK_SKEW',
     `the clock of this host says ${host}, the database's ${database}: one of them is wrong, and AWS and Google refuse what is signed by a wrong one`,

@@ -1,4 +1,5 @@
 import { CamelCasePlugin, type Generated, type GeneratedAlways } from 'kysely';
+import { STATE_TABLE_FORM, STATE_TABLE_NAME } from '../config/state-table-name.ts';
 import { ConfigurationError } from '../domain/errors.ts';
 import type { RunStatus } from '../ports/state-store.ts';
 
@@ -106,10 +107,10 @@ export const DEFAULT_STATE_TABLE = 'object_transfer_state';
 
 /** @throws ConfigurationError `CONFIG_INVALID` for what is no plain identifier: the name goes into statements */
 export function stateTableNames(table: string): StateTableNames {
-  if (!/^[A-Za-z_][A-Za-z0-9_]{0,47}$/.test(table)) {
+  if (!STATE_TABLE_NAME.test(table)) {
     throw new ConfigurationError(
       'CONFIG_INVALID',
-      `the state table's name ${JSON.stringify(table)} is not 1 to 48 letters, digits and underscores`,
+      `the state table's name ${JSON.stringify(table)} is not ${STATE_TABLE_FORM}`,
     );
   }
   return {

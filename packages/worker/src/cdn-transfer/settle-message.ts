@@ -9,6 +9,7 @@ import {
   type ObjectMessage,
 } from '@object-transfer/core/domain/message-codec';
 import type { MessagePublisher, OutgoingMessage, ReceivedMessage } from '@object-transfer/core/ports/message-queue';
+import { attributeValue } from '@object-transfer/core/queue/attribute-value';
 import type { StateStore } from '@object-transfer/core/ports/state-store';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import { backoffDelayMs, type RetryPolicy } from '@object-transfer/core/runtime/retry';
@@ -20,7 +21,8 @@ import { transferObject } from './transfer-object.ts';
 /**
  * One object message. It is acked only when every key of it is settled: transferred, skipped, or failed and handed on
  * to the error topic with its reason. Keys that failed for something that may pass bring the whole message back first,
- * a few times, after a while; the keys that did arrive are skipped then.
+ * a few times, after a while; the keys that did arrive are skipped then. It is counted when it is settled, and not where its
+ * lease was lost by then: whoever has it next counts it.
  */
 export interface SettleContext {
   readonly transfer: TransferContext;
@@ -39,9 +41,6 @@ const REDELIVERY_POLICY: RetryPolicy = {
   baseDelayMs: 10_000,
   maxDelayMs: 300_000,
 };
-
-/** @see https://cloud.google.com/pubsub/quotas#resource_limits */
-const MAX_ATTRIBUTE_BYTES = 1024;
 
 interface FailedObject {
   readonly object: MessageObject;
@@ -68,7 +67,6 @@ export async function settleMessage(
   const outcomes = await Promise.all(transfers);
 
   if (message.deliveryAttempt < context.maxDeliveries && failed.some(({ error }) => classifyError(error).retryable)) {
-    for (const outcome of outcomes) if (outcome.status !== 'failed') context.counters.add(outcome);
     const retryAfterMs = Math.max(...failed.map(({ error }) => classifyError(error).retryAfterMs ?? 0));
     const delayMs = backoffDelayMs(REDELIVERY_POLICY, message.deliveryAttempt, retryAfterMs);
     context.logger.warn(
@@ -81,7 +79,9 @@ export async function settleMessage(
       },
       'objects of a message failed for now; it comes back',
     );
-    await message.nack(delayMs);
+    if (await message.nack(delayMs)) {
+      for (const outcome of outcomes) if (outcome.status !== 'failed') context.counters.add(outcome);
+    }
     return;
   }
 
@@ -93,9 +93,9 @@ export async function settleMessage(
     const byDir = Map.groupBy(settled, (key) => dirOf(context, decoded, key));
     for (const [dirKey, keys] of byDir) await context.stateStore.resolveObjectErrors(dirKey, keys);
   }
+  if (!(await message.ack())) return;
   for (const outcome of outcomes) context.counters.add(outcome);
   context.counters.messages++;
-  await message.ack();
 }
 
 async function decodeOrDeadLetter(
@@ -106,9 +106,10 @@ async function decodeOrDeadLetter(
     return decodeObjectMessage(message.data);
   } catch (error) {
     if (!(error instanceof MessageError)) throw error;
-    context.counters.poisonMessages++;
-    context.logger.error({ messageId: message.id, ...errorFields(error) }, 'a message nobody can use was set aside');
-    await message.deadLetter(`${error.code}: ${error.message}`);
+    if (await message.deadLetter(`${error.code}: ${error.message}`)) {
+      context.counters.poisonMessages++;
+      context.logger.error({ messageId: message.id, ...errorFields(error) }, 'a message nobody can use was set aside');
+    }
     return undefined;
   }
 }
@@ -138,7 +139,7 @@ async function handOnFailures(
       object.expected === undefined
         ? encodeKeyMessage(object.key)
         : encodeObjectMessage(dirOf(context, decoded, object.key), [object.expected]),
-    attributes: { attempt: String(attempt), code, message: cutToBytes(reason, MAX_ATTRIBUTE_BYTES) },
+    attributes: { attempt: String(attempt), code, message: attributeValue(reason) },
   }));
   await context.publisher.publish(context.errorTopic, messages);
   for (const { object, code, message: reason } of described) {
@@ -149,9 +150,4 @@ async function handOnFailures(
 /** Messages of the reference tool do not say which subfolder their keys belong to. */
 function dirOf(context: SettleContext, message: ObjectMessage, key: string): string {
   return message.dir ?? dirKeyOf(context.transfer.mapping, key);
-}
-
-/** The longest beginning whose UTF-8 form has at most `maxBytes`. */
-function cutToBytes(text: string, maxBytes: number): string {
-  return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(maxBytes)).read);
 }
