@@ -1,4 +1,10 @@
-import { type CheckFigures, type Subfolder, subfolderStatus } from '@object-transfer/core/domain/subfolder';
+import {
+  type CheckFigures,
+  isCheckDue,
+  isRepairDue,
+  type Subfolder,
+  subfolderStatus,
+} from '@object-transfer/core/domain/subfolder';
 import type { ClaimTarget, StateStore, SubfolderLease } from '@object-transfer/core/ports/state-store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StateStoreHarness } from './state-store-harness.ts';
@@ -109,6 +115,30 @@ export function describeSubfolderWork(name: string, createHarness: () => Promise
         await start('startSyncCheck', 'a/');
         expect(await claim('syncCheck')).toEqual([]);
       });
+    });
+
+    it('finds due what the domain calls due', async () => {
+      const outcomes = [
+        { figures: EQUAL },
+        { figures: UNEQUAL },
+        { figures: EXTRA },
+        { figures: { ...UNEQUAL, gcsSizeBytes: 0, gcsObjectCount: 0, missingCount: 2 } },
+        { figures: { ...EQUAL, s3SizeBytes: 0, gcsSizeBytes: 0 } },
+        { figures: { ...EXTRA, unprovenCount: 1 } },
+        { error: '503' },
+      ];
+      await store.addSubfolders([...outcomes.map((_, i) => `checked-${i}/`), 'new/']);
+      for (const [i, outcome] of outcomes.entries()) {
+        await store.finishSyncCheck(await start('startSyncCheck', `checked-${i}/`), outcome);
+      }
+      const rows = await store.listSubfolders(undefined, 100);
+      const due = (isDue: (found: Subfolder) => boolean) => rows.filter(isDue).map(({ dirKey }) => dirKey);
+      const toRepair = due((found) => isRepairDue(found, false));
+      expect(toRepair.length).toBeGreaterThan(0);
+      expect(await publish('rsync')).toEqual(toRepair);
+      const withExtras = due((found) => isRepairDue(found, true));
+      expect(await publish('rsyncExtras')).toEqual(withExtras.filter((dirKey) => !toRepair.includes(dirKey)));
+      expect(await publish('syncCheck')).toEqual(due(isCheckDue));
     });
 
     describe('publishing repairs', () => {

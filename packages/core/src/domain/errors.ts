@@ -127,9 +127,7 @@ export class DestinationError extends ObjectTransferError<DestinationErrorCode> 
   }
 }
 
-export type TransferErrorCode =
-  | 'TRANSFER_CHECKSUM_MISMATCH'
-  | 'TRANSFER_UNCHECKED';
+export type TransferErrorCode = 'TRANSFER_CHECKSUM_MISMATCH' | 'TRANSFER_UNCHECKED';
 
 /** What arrived is not what was sent, or another writer is in the way. */
 export class TransferError extends ObjectTransferError<TransferErrorCode> {

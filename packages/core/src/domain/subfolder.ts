@@ -98,3 +98,14 @@ export function figuresMatch(figures: CheckFigures): boolean {
     figures.gcsObjectCount - figures.extraCount === figures.s3ObjectCount
   );
 }
+
+/** To be compared: the rows that a publisher of comparisons looks for, as the reference tool has them. */
+export function isCheckDue(row: Subfolder): boolean {
+  return (row.gcsSizeBytes === 0 || row.syncCheckFrequency === 0) && !row.syncCheckPublished;
+}
+
+/** To be repaired. @param deleteExtra also where nothing is wrong but what only the destination has */
+export function isRepairDue(row: Subfolder, deleteExtra: boolean): boolean {
+  if (row.syncCheckFrequency === 0 || row.rsyncPublished) return false;
+  return !figuresMatch(row) || (deleteExtra && row.extraCount > 0);
+}

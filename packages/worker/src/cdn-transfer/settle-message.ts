@@ -1,5 +1,4 @@
 import { classifyError, describeError, errorFields } from '@object-transfer/core/domain/classify-error';
-import { MessageError } from '@object-transfer/core/domain/errors';
 import { dirKeyOf } from '@object-transfer/core/domain/key-mapping';
 import {
   decodeObjectMessage,
@@ -13,6 +12,7 @@ import { attributeValue } from '@object-transfer/core/queue/attribute-value';
 import type { StateStore } from '@object-transfer/core/ports/state-store';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import { backoffDelayMs, type RetryPolicy } from '@object-transfer/core/runtime/retry';
+import { decodeOrDeadLetter } from '../decode-or-dead-letter.ts';
 import { findExisting } from './find-existing.ts';
 import type { TransferContext } from './transfer-context.ts';
 import type { TransferCounters } from './transfer-counters.ts';
@@ -53,7 +53,7 @@ export async function settleMessage(
   message: ReceivedMessage,
   signal: AbortSignal,
 ): Promise<void> {
-  const decoded = await decodeOrDeadLetter(context, message);
+  const decoded = await decodeOrDeadLetter(context, message, decodeObjectMessage);
   if (decoded === undefined) return;
   const existing = await findExisting(context.transfer, decoded.objects, signal);
   const failed: FailedObject[] = [];
@@ -96,22 +96,6 @@ export async function settleMessage(
   if (!(await message.ack())) return;
   for (const outcome of outcomes) context.counters.add(outcome);
   context.counters.messages++;
-}
-
-async function decodeOrDeadLetter(
-  context: SettleContext,
-  message: ReceivedMessage,
-): Promise<ObjectMessage | undefined> {
-  try {
-    return decodeObjectMessage(message.data);
-  } catch (error) {
-    if (!(error instanceof MessageError)) throw error;
-    if (await message.deadLetter(`${error.code}: ${error.message}`)) {
-      context.counters.poisonMessages++;
-      context.logger.error({ messageId: message.id, ...errorFields(error) }, 'a message nobody can use was set aside');
-    }
-    return undefined;
-  }
 }
 
 /** One message per failed key, with the reason as attributes; and the open error in the state store. */

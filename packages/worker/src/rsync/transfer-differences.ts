@@ -45,16 +45,19 @@ export async function transferDifferences(
   const failures: ObjectErrorRecord[] = [];
   const extras: DestinationObject[] = [];
   let attempted = 0;
+  const transferAndNote = async (difference: Exclude<Difference, { kind: 'extra' }>): Promise<void> => {
+    const outcome = await transferOne(context, difference, signal);
+    context.onOutcome(outcome);
+    if (outcome.status !== 'failed') return;
+    const { code, message } = describeError(outcome.error);
+    failures.push({ dirKey, key: difference.source.key, code, message, attempts: 1 });
+  };
   const begin = (difference: Exclude<Difference, { kind: 'extra' }>): void => {
     attempted++;
-    const transfer = transferOne(context, difference, signal).then((outcome) => {
-      context.onOutcome(outcome);
-      if (outcome.status !== 'failed') return;
-      const { code, message } = describeError(outcome.error);
-      failures.push({ dirKey, key: difference.source.key, code, message, attempts: 1 });
-    });
     // Whoever waits for all of them learns of an abort.
-    const settled = transfer.catch(() => undefined).finally(() => pending.delete(settled));
+    const settled = transferAndNote(difference)
+      .catch(() => undefined)
+      .finally(() => pending.delete(settled));
     pending.add(settled);
   };
   const record = async (): Promise<void> => {

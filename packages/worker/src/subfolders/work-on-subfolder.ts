@@ -56,7 +56,9 @@ export async function workOnSubfolder(
       throw error;
     }
     const { code, message } = describeError(error);
-    await (storesFailure(error) ? work.finish(keeper.lease, { error: `${code}: ${message}` }) : work.release(keeper.lease));
+    await (storesFailure(error)
+      ? work.finish(keeper.lease, { error: `${code}: ${message}` })
+      : work.release(keeper.lease));
     return { status: 'failed', error };
   } finally {
     await keeper.stop();

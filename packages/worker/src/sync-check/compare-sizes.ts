@@ -20,10 +20,7 @@ export async function compareSizes(
       context.lister.listObjects({ prefix: subfolderPrefix(mapping, dirKey), delimiter, signal }),
       (object) => context.filter(object) && !isNamelessRootMarker(mapping, object),
     ),
-    sumOf(
-      context.destination.listObjects({ prefix: mapping.gcsRootPrefix + dirKey, delimiter, signal }),
-      () => true,
-    ),
+    sumOf(context.destination.listObjects({ prefix: mapping.gcsRootPrefix + dirKey, delimiter, signal }), () => true),
   ]);
   return {
     s3SizeBytes,

@@ -1,0 +1,35 @@
+import { runWorker, type WorkerOptions } from '../run-worker.ts';
+import { settleSubfolders, type SettleSubfoldersContext } from '../subfolders/settle-subfolders.ts';
+import { repairSubfolder, type RepairContext } from './repair-subfolder.ts';
+
+export interface RsyncOptions
+  extends
+    Omit<SettleSubfoldersContext, 'work' | 'workOn' | 'stateStore'>,
+    Omit<RepairContext, 'onOutcome' | 'onDeleted'>,
+    Omit<WorkerOptions, 'stateStore' | 'logger' | 'leaseMs'> {}
+
+/** Repairs at a time: they share the limits of the transfers. */
+const MESSAGES_IN_FLIGHT = 4;
+
+/** The worker mode `rsync`: repairs the subfolders of messages until told to stop. */
+export function runRsync(options: RsyncOptions): Promise<void> {
+  const { counters } = options;
+  const repair: RepairContext = {
+    ...options,
+    onOutcome: (outcome) => counters.add(outcome),
+    onDeleted: (objects) => {
+      counters.objectsDeleted += objects;
+    },
+  };
+  const context: SettleSubfoldersContext = {
+    ...options,
+    work: 'rsync',
+    workOn: (dirKey, signal, storesFailure) => repairSubfolder(repair, dirKey, signal, storesFailure),
+  };
+  return runWorker(options, {
+    name: 'rsync',
+    counters,
+    messagesInFlight: MESSAGES_IN_FLIGHT,
+    settle: (message, signal) => settleSubfolders(context, message, signal),
+  });
+}
