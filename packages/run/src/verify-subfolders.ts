@@ -57,8 +57,7 @@ export async function verifySubfolders(context: VerifyContext, signal: AbortSign
       checkSignal.throwIfAborted();
       await differences.finish(result.status === 'done');
       republished += differences.republished;
-      if (result.status !== 'done')
-        failures.push({ key: subfolderPrefix(context.mapping, dirKey), ...whyNot(result) });
+      if (result.status !== 'done') failures.push({ key: subfolderPrefix(context.mapping, dirKey), ...whyNot(result) });
       mayPass ||= result.status === 'failed' && classifyError(result.error).retryable;
       context.onChecked();
     }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
+import { hostname, userInfo } from 'node:os';
 
 /**
  * Tells this process from one before it of the same number on the same host: in a container that is started again, the
@@ -21,6 +21,15 @@ export function createProcessIdentity(): ProcessIdentity {
   identities++;
   const unique = identities.toString(16).padStart(4, '0');
   return { id: `${host}:${process.pid}:${PROCESS_TOKEN}-${unique}`, host, pid: process.pid };
+}
+
+/** Who runs this process, as the operating system names them; a container may have a user without a name: its number. */
+export function processUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? 'unknown');
+  }
 }
 
 /**

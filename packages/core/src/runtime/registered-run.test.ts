@@ -6,10 +6,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { StateError } from '../domain/errors.ts';
-import type { StateStore } from '../ports/state-store.ts';
+import type { RunRecord, StateStore } from '../ports/state-store.ts';
 import { type EmbeddedState, openEmbeddedState } from '../state/open-embedded-state.ts';
-import { createProcessIdentity, PROCESS_TOKEN } from './process-identity.ts';
-import { type RegisteredRun, withRegisteredRun } from './registered-run.ts';
+import { createProcessIdentity, PROCESS_TOKEN, processUser } from './process-identity.ts';
+import { jobNameOf, type RegisteredRun, withRegisteredRun } from './registered-run.ts';
 
 const OTHER_TOKEN = PROCESS_TOKEN === '00000000' ? '00000001' : '00000000';
 
@@ -134,5 +134,23 @@ test('a heartbeat that cannot be stored is told of, and the run goes on', async 
     code: 'STATE_UNAVAILABLE',
     reason: 'locked',
     message: 'the heartbeat of this run could not be stored',
+  });
+});
+
+test('a job that may run several times at once does, and each row says what it is', async () => {
+  const shared = { ...run, job: 'worker rsync', isShared: true };
+  const counters = { subfoldersDone: 0 };
+  const work = async (): Promise<{ succeeded: true; exitMessage: string; value: readonly RunRecord[] }> => {
+    counters.subfoldersDone++;
+    return { succeeded: true, exitMessage: '', value: await state.stateStore.listRuns({ running: true, limit: 10 }) };
+  };
+  const seen = await withRegisteredRun(shared, async () => {
+    const value = await withRegisteredRun({ ...shared, counters: () => counters }, work);
+    return { succeeded: true, exitMessage: '', value };
+  });
+  expect(seen.map(jobNameOf)).toEqual(['worker rsync', 'worker rsync']);
+  expect(seen.map(({ userName }) => userName)).toEqual([processUser(), processUser()]);
+  expect((await state.stateStore.listRuns({ limit: 10 })).map((ended) => ended.counters)).toContainEqual({
+    subfoldersDone: 1,
   });
 });

@@ -1,18 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { describeError, errorFields } from '../domain/classify-error.ts';
 import { StateError } from '../domain/errors.ts';
-import { RUN_STATUS, type RunRecord, type StateStore } from '../ports/state-store.ts';
+import { RUN_STATUS, type RunCounters, type RunRecord, type StateStore } from '../ports/state-store.ts';
 import type { Logger } from './logger.ts';
-import { isProcessGone, PROCESS_TOKEN, type ProcessIdentity } from './process-identity.ts';
+import { isProcessGone, PROCESS_TOKEN, type ProcessIdentity, processUser } from './process-identity.ts';
 
 /** A run is taken over when its heartbeat is this old, or at once where its process is known to be gone. */
-const STALE_AFTER_MS = 30_000;
+export const RUN_STALE_AFTER_MS = 30_000;
 const HEARTBEAT_MS = 5_000;
 
 export interface RegisteredRun {
   readonly stateStore: Pick<StateStore, 'beginRun' | 'heartbeatRun' | 'endRun'>;
-  /** What runs: one job runs once at a time. */
+  /** What runs: `run`, `publisher rsync`, … One job runs once at a time. */
   readonly job: string;
+  /** Any number of these may run at once: then each is a job of its own, {@link jobNameOf} tells which. */
+  readonly isShared?: boolean | undefined;
+  /** What it has done so far, for its row. */
+  readonly counters?: (() => RunCounters) | undefined;
   readonly identity: ProcessIdentity;
   readonly logger: Logger;
   /** Between heartbeats; default 5,000. */
@@ -40,10 +44,11 @@ export async function withRegisteredRun<T>(run: RegisteredRun, work: RunWork<T>)
   const runId = `${PROCESS_TOKEN}-${randomUUID()}`;
   await stateStore.beginRun({
     runId,
-    job,
+    job: run.isShared === true ? `${job}#${runId}` : job,
     host: identity.host,
     pid: identity.pid,
-    staleAfterMs: STALE_AFTER_MS,
+    userName: processUser(),
+    staleAfterMs: RUN_STALE_AFTER_MS,
     isAlive: isRunAlive,
   });
   const lost = new AbortController();
@@ -53,7 +58,7 @@ export async function withRegisteredRun<T>(run: RegisteredRun, work: RunWork<T>)
   }, run.heartbeatMs ?? HEARTBEAT_MS);
   try {
     const { succeeded, exitMessage, value } = await work(runId, lost.signal);
-    await stateStore.endRun(runId, succeeded ? RUN_STATUS.succeeded : RUN_STATUS.failed, exitMessage);
+    await stateStore.endRun(runId, succeeded ? RUN_STATUS.succeeded : RUN_STATUS.failed, exitMessage, run.counters?.());
     return value;
   } catch (error) {
     if (!isTakenOver(error) && !lost.signal.aborted) {
@@ -67,6 +72,11 @@ export async function withRegisteredRun<T>(run: RegisteredRun, work: RunWork<T>)
   }
 }
 
+/** What runs, of a job that may run several times at once, too. */
+export function jobNameOf({ job }: Pick<RunRecord, 'job'>): string {
+  return job.split('#')[0] ?? job;
+}
+
 /** The id of a run begins with the token of its process. */
 function isRunAlive(other: RunRecord): boolean {
   return !isProcessGone(other.host, other.pid, other.runId.slice(0, PROCESS_TOKEN.length));
@@ -75,7 +85,7 @@ function isRunAlive(other: RunRecord): boolean {
 async function beat(run: RegisteredRun, runId: string, lost: AbortController): Promise<void> {
   if (lost.signal.aborted) return;
   try {
-    await run.stateStore.heartbeatRun(runId);
+    await run.stateStore.heartbeatRun(runId, run.counters?.());
   } catch (error) {
     if (isTakenOver(error)) lost.abort(error);
     else run.logger.warn(errorFields(error), 'the heartbeat of this run could not be stored');
@@ -89,7 +99,7 @@ function isTakenOver(error: unknown): boolean {
 /** The error that ended the run is the one to be told, not that its row could not be written after it. */
 async function endFailed(run: RegisteredRun, runId: string, exitMessage: string): Promise<void> {
   try {
-    await run.stateStore.endRun(runId, RUN_STATUS.failed, exitMessage);
+    await run.stateStore.endRun(runId, RUN_STATUS.failed, exitMessage, run.counters?.());
   } catch (error) {
     run.logger.warn(errorFields(error), 'the end of this run could not be stored');
   }
