@@ -1,4 +1,4 @@
-import { errorFields } from '../domain/classify-error.ts';
+import { classifyError, errorFields } from '../domain/classify-error.ts';
 import { ServiceError } from '../domain/errors.ts';
 import { endsWithin } from '../runtime/ends-within.ts';
 import type { MessageSubscription, PullRequest, ReceivedMessage } from '../ports/message-queue.ts';
@@ -297,7 +297,8 @@ export class PubsubSubscription implements MessageSubscription, PubsubSettling {
         return (retryPolicy ?? undefined) !== undefined;
       });
     } catch (error) {
-      // To look at a subscription takes a right that to consume it does not.
+      // An outage says nothing about the policy. To look at a subscription takes a right that to consume it does not.
+      if (classifyError(error).retryable) this.#retryPolicy = undefined;
       logger.info({ subscription, ...errorFields(error) }, 'taken to have no retry policy: delays are kept by leases');
       return false;
     }
