@@ -6,6 +6,7 @@ import type { QueryOverrides } from '@object-transfer/core/state/query-overrides
 import { createConnection } from 'mysql2/promise';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MysqlHome } from '../../services/mariadb-database.ts';
+import { numberedRows } from '../../services/mariadb-rows.ts';
 import { createMysqlHome } from '../../services/mariadb-home.ts';
 
 /** Only on a server of its own may a test make users. */
@@ -104,6 +105,20 @@ describe('pull_query', () => {
       ...(await claim(second)),
     ];
     expect(claimed.map(({ dirKey }) => dirKey).toSorted()).toEqual(['a/', 'b/', 'c/', 'd/', 'e/']);
+  });
+
+  it('may yield more rows than a statement can name, and many that others hold before the first free one', async () => {
+    const store = await open({ pullQuery: query('SELECT dir_key FROM {table} ORDER BY dir_key') });
+    await home.query(numberedRows(home.table, 70_000, 0));
+    await home.query(
+      `UPDATE ${home.table} SET lease_owner = 'other', lease_expires_at = 9999999999999 ORDER BY dir_key LIMIT 1200`,
+    );
+    const all = await home.query(`SELECT dir_key FROM ${home.table} ORDER BY dir_key`);
+    const leases = await claim(store, 500);
+    expect(leases.length).toBeGreaterThan(0);
+    const claimed = new Set(leases.map(({ dirKey }) => dirKey));
+    const places = all.flatMap((each, place) => (claimed.has(String(each['dir_key'])) ? [place] : []));
+    expect(Math.min(...places)).toBe(1200);
   });
 
   describe('while others are at the same rows', () => {
