@@ -139,17 +139,22 @@ export class PubsubConnection {
     } catch (error) {
       const gaveUp = error === signal.reason || (error instanceof ServiceError && error.retryable);
       if (!gaveUp) throw error;
-      const seconds = ((performance.now() - deadline.startedAt) / 1000).toFixed(1);
-      const closing = this.#closesAt === undefined ? '' : ', the connection being closed';
-      const last = lastFailure?.message ?? `Pub/Sub at ${this.host}: no answer`;
       throw new ServiceError(
         'SERVICE_UNAVAILABLE',
-        `${call.op} of ${call.resource} failed, tried ${attempts} times in ${seconds} s${closing}: ${last}`,
+        `${call.op} of ${call.resource} failed${this.#describe(attempts, deadline, lastFailure)}`,
         { op: call.op, destination: call.resource },
       );
     } finally {
       this.#deadlines.delete(deadline);
     }
+  }
+
+  #describe(attempts: number, { startedAt }: CallDeadline, lastFailure: Error | undefined): string {
+    const closing = this.#closesAt === undefined ? '' : ', the connection being closed';
+    if (attempts === 0) return closing;
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    const last = lastFailure?.message ?? `Pub/Sub at ${this.host}: no answer`;
+    return `, tried ${attempts} ${attempts === 1 ? 'time' : 'times'} in ${seconds} s${closing}: ${last}`;
   }
 
   /** Names what a client reported. */
