@@ -53,7 +53,7 @@ describe('a state', () => {
     const refusal: unknown = await bind(SOURCE).catch((error: unknown) => error);
     expect(refusal).toMatchObject({ code: 'CONFIG_STATE_INCOMPATIBLE', source: file });
     const [, row, suffix] =
-      /the row named (\w+) of the table that ends in (\w+)$/.exec((refusal as Error).message) ?? [];
+      /delete the row named (\w+) from the table that ends in (\w+)$/.exec((refusal as Error).message) ?? [];
     const database = new DatabaseSync(file);
     database.prepare(`DELETE FROM object_transfer_state${suffix} WHERE name = ?`).run(row ?? null);
     database.close();

@@ -41,7 +41,7 @@ export async function bindState(
     if (held === value) continue;
     throw new ConfigurationError(
       'CONFIG_STATE_INCOMPATIBLE',
-      `the state ${JSON.stringify(name)} belongs to the ${control} ${held}, not to ${value}: use another state for it; a ${control} that was given by mistake is forgotten with the row named ${control} of the table that ends in _controls`,
+      `the state ${JSON.stringify(name)} belongs to the ${control} ${held}, not to ${value}: use another state for it, or, where that ${control} was given by mistake and nothing has been transferred, delete the row named ${control} from the table that ends in _controls`,
       { op: 'bindState', source: name },
     );
   }
