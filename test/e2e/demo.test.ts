@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { installMariadb } from '../services/mariadb-install.ts';
 import { expectExitCode, RunningCommand } from './command.ts';
 import { bareEnvironment } from './rehearsal.ts';
 
@@ -16,8 +17,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-function startDemo(): RunningCommand {
-  const args = ['demo', '--source-dir', 'files', '--report', 'report.json'];
+function startDemo(...flags: readonly string[]): RunningCommand {
+  const args = ['demo', '--source-dir', 'files', '--report', 'report.json', ...flags];
   const environment = bareEnvironment(join(directory, 'tmp'));
   return new RunningCommand(args, { cwd: directory, environment, ownGroup: true });
 }
@@ -31,6 +32,19 @@ describe('demo', () => {
     const report: unknown = JSON.parse(await readFile(join(directory, 'report.json'), 'utf8'));
     expect(report).toMatchObject({ subfolders: 2, objects: { listed: 3, transferred: 3 }, verified: true });
     expect(await readdir(directory)).toEqual(['files', 'report.json', 'tmp']);
+    expect(await readdir(join(directory, 'tmp'))).toEqual([]);
+  });
+
+  it('--fleet does the same by processes of a fleet, and stops its MariaDB', async () => {
+    await installMariadb();
+    await using demo = startDemo('--fleet');
+    const result = await demo.ended;
+    expectExitCode(result, 0);
+    expect(result.stdout).toContain('VERIFIED: every object');
+    expect(result.stderr).toContain('2 publishers and 3 workers');
+    expect(result.stderr).not.toContain('of 0+');
+    const report: unknown = JSON.parse(await readFile(join(directory, 'report.json'), 'utf8'));
+    expect(report).toMatchObject({ subfolders: 2, objects: { listed: 3, transferred: 3 }, verified: true });
     expect(await readdir(join(directory, 'tmp'))).toEqual([]);
   });
 

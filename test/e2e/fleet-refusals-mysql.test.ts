@@ -62,7 +62,7 @@ describe('a table that is not ready: `prepare` is named', () => {
     const table = `${fleet.table}_reference`;
     await fleet.home.query(referenceTable(table));
     const names = [`the table ${table}`, 'reference tool', '`object-transfer prepare` upgrades it and keeps its rows'];
-    expect(await refused(fleet, [...PUBLISHER, '--mysql-table', table])).toMatch(naming(names));
+    expect(await refused(fleet, [...WORKER, '--mysql-table', table])).toMatch(naming(names));
   });
 
   it('and prepare refuses one of another shape, with all that is in its way, and leaves it alone', async () => {

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { expectExitCode } from './command.ts';
 import { naming, refusalOf, refused } from './fleet-refusal.ts';
 import { configuredBy, Fleet, PROJECT } from './fleet.ts';
-import { pullFrom } from './pubsub-client.ts';
+import { createTopic, pullFrom } from './pubsub-client.ts';
 import { SOURCE_BUCKET } from './rehearsal.ts';
 import {
   ENTITIES,
@@ -44,7 +44,11 @@ describe('what Pub/Sub does not have is named, before anything is begun', () => 
   });
 
   it('the subscription and the error topic of a worker, both at once', async () => {
-    const names = [`subscriptions/${SUBSCRIPTION} is not there`, `topics/${ERROR_TOPIC} is not there`, 'prepare --topics'];
+    const names = [
+      `subscriptions/${SUBSCRIPTION} is not there`,
+      `topics/${ERROR_TOPIC} is not there`,
+      'prepare --topics',
+    ];
     expect(await refused(fleet, WORKER)).toMatch(naming(names));
   });
 
@@ -151,6 +155,14 @@ async function keysOn(subscription: string, messages: number): Promise<readonly 
   return objects.map(({ k }) => k).toSorted();
 }
 
+it('a publisher is told that nobody has subscribed to its topic', async () => {
+  const { publisher } = await prepareOwn('lonely');
+  await createTopic(fleet, 'without-subscription');
+  const published = await fleet.command(...publisher, '--pubsub-topic-id', 'without-subscription');
+  expectExitCode(published, 0);
+  expect(published.stderr).toContain(`projects/${PROJECT}/topics/without-subscription has no subscription`);
+});
+
 it('a worker that is denied in the middle ends and names the subscription', async () => {
   await prepareFleet(fleet);
   await using worker = fleet.start(...WORKER);
@@ -159,7 +171,9 @@ it('a worker that is denied in the middle ends and names the subscription', asyn
   fleet.pubsub.dropStreams();
   const result = await worker.ended;
   expectExitCode(result, 2);
-  expect(result.stderr).toMatch(new RegExp(`^error CONFIG_ACCESS_DENIED: .*projects/${PROJECT}/subscriptions/${SUBSCRIPTION}`, 'm'));
+  expect(result.stderr).toMatch(
+    new RegExp(`^error CONFIG_ACCESS_DENIED: .*projects/${PROJECT}/subscriptions/${SUBSCRIPTION}`, 'm'),
+  );
   expect(result.stderr).toContain(DENIED.details);
   expect(result.stderr).not.toMatch(/^ {4}at /m);
 });

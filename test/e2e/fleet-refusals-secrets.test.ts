@@ -5,7 +5,7 @@ import {
 } from '@object-transfer/local-cloud/secret-manager/secret-manager-server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSecretManager } from '../integration/config/google-clients.ts';
-import { dumpOf, HIDDEN, naming, refusalOf, refused } from './fleet-refusal.ts';
+import { dumpOf, HIDDEN, naming, refused } from './fleet-refusal.ts';
 import { configuredBy, Fleet, PROJECT } from './fleet.ts';
 import { ENTITIES, putReferenceConfiguration } from './reference-configuration.ts';
 
@@ -110,11 +110,11 @@ describe('the private key of a worker', () => {
   });
 
   it('is named where there is none', async () => {
-    expect(refusalOf(await fleet.command(...signed('no-such-key')))).toMatch(naming(['no secret "no-such-key"']));
+    expect(await refused(fleet, signed('no-such-key'))).toMatch(naming(['no secret "no-such-key"']));
   });
 
   it('is named where it is no key, and not shown', async () => {
     fleet.putSecret('no-key', `-----BEGIN PRIVATE KEY-----\n${HIDDEN}\n-----END PRIVATE KEY-----\n`);
-    expect(refusalOf(await fleet.command(...signed('no-key')))).toMatch(naming(['the secret "no-key"']));
+    expect(await refused(fleet, signed('no-key'))).toMatch(naming(['the secret "no-key"']));
   });
 });

@@ -44,20 +44,20 @@ describe('SIGTERM to a worker whose database', () => {
   });
 });
 
-describe('SIGTERM where Pub/Sub does not answer any more', () => {
-  /** What a command sees of the fleet through {@link proxy}. */
-  async function startBehindProxy(intercept: RehearsalOptions): Promise<CommandOptions> {
-    fleet = await Fleet.start(intercept);
-    proxy = await MariadbProxy.start(Number(fleet.pubsub.host.split(':')[1]));
-    putReferenceConfiguration(fleet);
-    putObjects(fleet.rehearsal.source, new Map([[`${ROOT}/folder/object`, Buffer.from('content')]]));
-    await prepareFleet(fleet);
-    await writeFile(fleet.rehearsal.path('dump.txt'), 'folder/\n');
-    expectExitCode(await fleet.command('dump', ...configuredBy(ENTITIES.dump), '--dump_file', 'dump.txt'), 0);
-    const environment = { ...fleet.environment, PUBSUB_EMULATOR_HOST: `127.0.0.1:${proxy.port}` };
-    return { cwd: fleet.rehearsal.directory, environment };
-  }
+/** What a command sees of the fleet through {@link proxy}. */
+async function startBehindProxy(intercept: RehearsalOptions): Promise<CommandOptions> {
+  fleet = await Fleet.start(intercept);
+  proxy = await MariadbProxy.start(Number(fleet.pubsub.host.split(':')[1]));
+  putReferenceConfiguration(fleet);
+  putObjects(fleet.rehearsal.source, new Map([[`${ROOT}/folder/object`, Buffer.from('content')]]));
+  await prepareFleet(fleet);
+  await writeFile(fleet.rehearsal.path('dump.txt'), 'folder/\n');
+  expectExitCode(await fleet.command('dump', ...configuredBy(ENTITIES.dump), '--dump_file', 'dump.txt'), 0);
+  const environment = { ...fleet.environment, PUBSUB_EMULATOR_HOST: `127.0.0.1:${proxy.port}` };
+  return { cwd: fleet.rehearsal.directory, environment };
+}
 
+describe('SIGTERM where Pub/Sub does not answer any more', () => {
   it('a worker with messages in its hands ends within its grace, and loses nothing', async () => {
     const gate = new UploadGate(0);
     const options = await startBehindProxy({ interceptGcs: gate.intercept });

@@ -1,6 +1,12 @@
 import { PubSub } from '@google-cloud/pubsub';
 import { type Fleet, PROJECT } from './fleet.ts';
 
+/** A topic that nobody has subscribed to. */
+export async function createTopic(fleet: Fleet, topic: string): Promise<void> {
+  await using client = await connect(fleet);
+  await client.pubsub.createTopic(topic);
+}
+
 /** Publishes as another program would: text, without attributes. */
 export async function publishTo(fleet: Fleet, topic: string, texts: readonly string[]): Promise<void> {
   await using client = await connect(fleet);

@@ -55,7 +55,10 @@ describe('a wrong command line ends with exit code 2, names what is wrong and ch
     ['worker no-such-mode', 'worker has no mode "no-such-mode": it has cdnTransfer'],
     ['worker no-such-mode --gcp_project p --config_key k/n', 'it has cdnTransfer'],
     ['publisher no-such-mode', 'it has objects or publishObjectsList'],
-    ['config check worker no-such-mode', 'config check worker has no mode "no-such-mode": it has cdnTransfer, syncCheck'],
+    [
+      'config check worker no-such-mode',
+      'config check worker has no mode "no-such-mode": it has cdnTransfer, syncCheck',
+    ],
     ['config init no-such-module', 'it has prepare, dump'],
     [`run ${FROM} ${TO}`, 'cloudfront_url_host_pre'],
     [`run ${TO} ${CDN}`, 's3_bucket'],

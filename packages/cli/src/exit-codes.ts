@@ -24,6 +24,6 @@ export function exitCodeOf(error: unknown, output: { write(text: string): unknow
     output.write(`error ${error.code}: ${error.message}\n`);
     return error instanceof ConfigurationError ? EXIT_CODES.usage : EXIT_CODES.couldNotRun;
   }
-  output.write(`unexpected error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  output.write(`error UNEXPECTED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return EXIT_CODES.couldNotRun;
 }

@@ -1,6 +1,5 @@
 import { exitCodeOf } from './exit-codes.ts';
 import { acceptReferenceSpelling } from './options/reference-spelling.ts';
-import { createProgram } from './program.ts';
 import { leaveNothingOpen, stopOnSignals } from './stop-signals.ts';
 
 // Not for the processes that this one starts.
@@ -8,6 +7,8 @@ const launched = process.env['OBJECT_TRANSFER_LAUNCHED'] !== undefined;
 delete process.env['OBJECT_TRANSFER_LAUNCHED'];
 const stop = stopOnSignals(launched);
 try {
+  // The rest takes a second to load on a busy machine, and a signal may come meanwhile.
+  const { createProgram } = await import('./program.ts');
   await createProgram(stop).parseAsync(acceptReferenceSpelling(process.argv));
 } catch (error) {
   process.exitCode = exitCodeOf(error, process.stderr);

@@ -68,6 +68,16 @@ it('dead-letters a message with its bytes, its attributes and the reason', async
   expect(server.stats().subscriptions[subscription]).toMatchObject({ waiting: 0, outstanding: 0 });
 });
 
+it('dead-letters as many bytes as a message can hold, though they are not text', async () => {
+  const { topic, subscription } = await fixture.clients.createPair();
+  const dead = await fixture.clients.createPair();
+  const data = Buffer.alloc(9_900_000, 0xff);
+  await fixture.clients.publisher.publish({ topic, messages: [{ data }] });
+  const message = await pullOne(fixture.open({ deadLetterTopic: dead.topic }).subscribe(subscription));
+  expect(await message.deadLetter('MESSAGE_MALFORMED: not UTF-8')).toBe(true);
+  expect(server.stats().topics[dead.topic]?.published).toBe(1);
+});
+
 it('keeps a message that cannot be dead-lettered', async () => {
   const { topic, subscription } = await fixture.clients.createPair();
   await fixture.clients.publish(topic, 'x');
@@ -136,6 +146,33 @@ it('keeps a delayed message away by its lease where it may not look for a retry 
   expect(await pull(source, { waitMs: 50 })).toEqual([]);
   elapse(1_000);
   expect((await pullOne(source)).data).toBe('x');
+});
+
+it('looks for the retry policy again where an outage was in the way', async () => {
+  const { topic, subscription } = await fixture.clients.createPair({
+    retryPolicy: { minimumBackoff: { seconds: 30 }, maximumBackoff: { seconds: 30 } },
+  });
+  await fixture.clients.publish(topic, 'x', 'y');
+  const source = fixture.open({ now: () => nowMs, patience: IMPATIENT }).subscribe(subscription);
+  const [first, second] = await pullCount(source, 2);
+  server.faults.calls.refuse('GetSubscription', { code: status.UNAVAILABLE });
+  expect(await first?.nack(5_000)).toBe(true);
+  expect(server.stats().subscriptions[subscription]).toMatchObject({ outstanding: 2, waiting: 0 });
+  server.faults.clear();
+  expect(await second?.nack(5_000)).toBe(true);
+  expect(server.stats().subscriptions[subscription]).toMatchObject({ outstanding: 1, waiting: 1 });
+});
+
+it('does not take a lease that has run out for one that was prolonged', async () => {
+  const { topic, subscription } = await fixture.clients.createPair();
+  await fixture.clients.publish(topic, 'x');
+  let stoodStillMs = 0;
+  const source = fixture.open({ now: () => nowMs + stoodStillMs }).subscribe(subscription);
+  const message = await pullOne(source);
+  stoodStillMs = 10_000;
+  expect(await message.extendLease(10_000)).toBe(false);
+  expect(await message.extendLease(10_000)).toBe(false);
+  expect(await message.ack()).toBe(false);
 });
 
 it('forgets what was handed out when its lease has run out, and hands out anew', async () => {

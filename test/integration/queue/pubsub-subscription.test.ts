@@ -2,6 +2,7 @@ import { decodeObjectMessage } from '@object-transfer/core/domain/message-codec'
 import { type PubsubServer, startPubsubServer } from '@object-transfer/local-cloud/pubsub/pubsub-server';
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { FreezingProxy } from './freezing-proxy.ts';
 import { PubsubFixture, pull, pullCount, pullOne } from './pubsub-fixture.ts';
 
 let server: PubsubServer;
@@ -105,6 +106,20 @@ it('goes on when the stream breaks off, or the connection does', async () => {
   await using others = new PubsubFixture(server.host);
   await others.clients.publish(topic, 'after');
   expect((await next).data).toBe('after');
+});
+
+it('goes on when the connection has died without a word', async () => {
+  await using proxy = await FreezingProxy.start(server.port);
+  const queue = fixture.open({ emulatorHost: proxy.host, keepalive: { intervalMs: 200, timeoutMs: 200 } });
+  const source = queue.subscribe(subscription);
+  await publish(1);
+  const message = await pullOne(source);
+  proxy.freeze();
+  expect(await message.ack()).toBe(true);
+  // What is sent to the stream that the server takes for open would be lost until its lease ends.
+  server.dropStreams();
+  await queue.publish(topic, [{ data: 'after' }]);
+  expect((await pullOne(source)).data).toBe('after');
 });
 
 it('fails when it has had no stream for long, with the host, and goes on when there is one', async () => {

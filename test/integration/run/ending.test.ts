@@ -69,7 +69,7 @@ test(
     const result = await run(cloud);
     expectExitCode(result, 3);
     expect(result.stderr).toContain('temporary parts could not be looked for');
-    expect(result.stderr).toContain('(SOURCE_FORBIDDEN)');
+    expect(result.stderr).toContain('error SOURCE_FORBIDDEN: ');
     expect(await cloud.readReport()).toBeUndefined();
   },
 );

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseSqlTemplate } from '@object-transfer/core/config/sql-template';
 import type { ObjectErrorRecord, StateStore } from '@object-transfer/core/ports/state-store';
 import {
   type MysqlStateOptions,
@@ -57,13 +58,23 @@ function expectEachOnce(): void {
   expect(outputLines().toSorted()).toEqual(expected.toSorted());
 }
 
-it('gives each subfolder to one of several processes', async () => {
+it.each([
+  ['built-in statements', undefined],
+  ['statements of the operator', ['pullQuery', 'updateQuery']],
+])('gives each subfolder to one of several processes: %s', async (_, fields) => {
   const home = await createMysqlHome();
-  const options = { connection: home.connection, table: home.table };
+  const queries = {
+    pullQuery: `SELECT dir_key FROM ${home.table} WHERE rsync_error IS NULL ORDER BY dir_key LIMIT 7`,
+    updateQuery: `UPDATE ${home.table} SET rsync_error = 'published' WHERE dir_key = %s`,
+  };
+  const overrides =
+    fields && Object.fromEntries(Object.entries(queries).map(([field, sql]) => [field, parseSqlTemplate(sql)]));
+  const options = { connection: home.connection, table: home.table, overrides };
   const store = await fill(options);
   expect(await Promise.all([1, 2, 3, 4].map(() => publish(options)))).toEqual([0, 0, 0, 0]);
   expectEachOnce();
-  expect(await store.countSubfolders()).toMatchObject({ waiting: 0, published: DIRS.length });
+  expect(await store.countSubfolders()).toMatchObject({ objectsPublished: DIRS.length, bytesPublished: DIRS.length });
+  expect(await store.countHeldUnpublished()).toBe(0);
   await store.close();
   await home.dispose();
 });

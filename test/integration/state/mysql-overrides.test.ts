@@ -3,13 +3,10 @@ import { referenceQuery, type ReferenceQueryKind } from '@object-transfer/core/c
 import type { StateStore } from '@object-transfer/core/ports/state-store';
 import { openMysqlState, prepareMysqlState } from '@object-transfer/core/state/open-mysql-state';
 import type { QueryOverrides } from '@object-transfer/core/state/query-overrides';
-import { createConnection } from 'mysql2/promise';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MysqlHome } from '../../services/mariadb-database.ts';
+import { numberedRows } from '../../services/mariadb-rows.ts';
 import { createMysqlHome } from '../../services/mariadb-home.ts';
-
-/** Only on a server of its own may a test make users. */
-const isShared = process.env['MYSQL_URL'] !== undefined;
 
 let home: MysqlHome;
 let opened: StateStore[];
@@ -104,6 +101,20 @@ describe('pull_query', () => {
       ...(await claim(second)),
     ];
     expect(claimed.map(({ dirKey }) => dirKey).toSorted()).toEqual(['a/', 'b/', 'c/', 'd/', 'e/']);
+  });
+
+  it('may yield more rows than a statement can name, and many that others hold before the first free one', async () => {
+    const store = await open({ pullQuery: query('SELECT dir_key FROM {table} ORDER BY dir_key') });
+    await home.query(numberedRows(home.table, 70_000, 0));
+    await home.query(
+      `UPDATE ${home.table} SET lease_owner = 'other', lease_expires_at = 9999999999999 ORDER BY dir_key LIMIT 1200`,
+    );
+    const all = await home.query(`SELECT dir_key FROM ${home.table} ORDER BY dir_key`);
+    const leases = await claim(store, 500);
+    expect(leases.length).toBeGreaterThan(0);
+    const claimed = new Set(leases.map(({ dirKey }) => dirKey));
+    const places = all.flatMap((each, place) => (claimed.has(String(each['dir_key'])) ? [place] : []));
+    expect(Math.min(...places)).toBe(1200);
   });
 
   describe('while others are at the same rows', () => {
@@ -226,146 +237,5 @@ describe('start_query and end_query', () => {
     await store.addSubfolders(['a/']);
     expect(await store.startSyncCheck('a/', 'host:1:0000000a', 60_000)).toBeUndefined();
     expect(await row('a/')).toMatchObject({ sync_check_in_progress: 0, lease_owner: null, lease_expires_at: 0 });
-  });
-});
-
-describe('a statement that MySQL refuses', () => {
-  const figures = {
-    s3SizeBytes: 1,
-    gcsSizeBytes: 1,
-    s3ObjectCount: 1,
-    gcsObjectCount: 1,
-    missingCount: 0,
-    mismatchedCount: 0,
-    unprovenCount: 0,
-    extraCount: 0,
-  };
-  const use: Readonly<Record<keyof QueryOverrides, (store: StateStore) => Promise<unknown>>> = {
-    insertQuery: (store) => store.addSubfolders(['b/']),
-    pullQuery: (store) => claim(store),
-    updateQuery: async (store) => {
-      const [lease] = await claim(store);
-      if (lease === undefined) throw new Error('nothing was claimed');
-      return store.confirmPublished(lease, { objects: 1, bytes: 1 });
-    },
-    startQuery: (store) => store.startSyncCheck('a/', 'host:1:0000000a', 60_000),
-    endQuery: async (store) => {
-      const lease = await store.startSyncCheck('a/', 'host:1:0000000a', 60_000);
-      if (lease === undefined) throw new Error('it could not be started');
-      return store.finishSyncCheck(lease, { figures });
-    },
-  };
-
-  it.each([
-    ['insertQuery', 'INSRT INTO {table} (dir_key) VALUES (%s)', 1064],
-    ['insertQuery', 'INSERT INTO {table} (dir_key, s3_size) VALUES (%s)', 1136],
-    ['insertQuery', "INSERT INTO {table} (dir_key, s3_size) VALUES (%s, 'much')", 1366],
-    ['insertQuery', 'INSERT INTO {table} (dir_key, s3_size) VALUES (%s, -1)', 1264],
-    ['pullQuery', 'SELECT dir_key FROM {table} WHERE no_column', 1054],
-    ['pullQuery', 'SELECT dir_key FROM no_table', 1146],
-    ['pullQuery', 'SELECT dir_key FROM {table} WHERE no_function(dir_key)', 1305],
-    ['updateQuery', 'UPDATE {table} SET no_column = 1 WHERE dir_key = %s', 1054],
-    ['updateQuery', 'UPDATE {table} SET s3_size = s3_size - 1 WHERE dir_key = %s', 1690],
-    ['startQuery', 'UPDATE {table} SET sync_check_frequency = %s WHERE dir_key = %s', 1265],
-    [
-      'endQuery',
-      'UPDATE {table} SET s3_size = %s, gcs_size = %s, rsync_frequency = %s, rsync_error = %s WHERE dir_key = %s',
-      1265,
-    ],
-  ] as const)('is named by its field, at once, and changes nothing: %s %s', async (field, sql, errno) => {
-    const store = await open({ [field]: query(sql) });
-    await home.query(`INSERT INTO ${home.table} (dir_key) VALUES ('a/')`);
-    const name = field.replace('Query', '_query');
-    await expect(use[field](store)).rejects.toMatchObject({
-      code: 'CONFIG_INVALID',
-      retryable: false,
-      op: name,
-      message: expect.stringMatching(new RegExp(`^${name}: MySQL refuses it: .* \\(errno ${errno}\\)$`)) as string,
-    });
-    expect(await home.query(`SELECT dir_key, s3_size, objects_published FROM ${home.table}`)).toEqual([
-      { dir_key: 'a/', s3_size: 0, objects_published: 0 },
-    ]);
-  });
-
-  it.skipIf(isShared)('for what its user may not do is named, too', async () => {
-    const { database } = home.connection;
-    const user = `reads_${database.slice(-8)}`;
-    await home.query(`CREATE TABLE ${home.table}_log (dir_key TEXT)`);
-    await home.query(
-      `CREATE USER ${user} IDENTIFIED BY 'p'; GRANT SELECT, UPDATE ON ${database}.${home.table} TO ${user};
-       GRANT SELECT ON ${database}.${home.table}_migrations TO ${user}`,
-    );
-    await home.query(`INSERT INTO ${home.table} (dir_key) VALUES ('a/')`);
-    const store = await openMysqlState({
-      connection: { ...home.connection, user, password: 'p' },
-      table: home.table,
-      overrides: { updateQuery: query('INSERT INTO {table}_log (dir_key) VALUES (%s)') },
-    });
-    opened.push(store);
-    await expect(use.updateQuery(store)).rejects.toMatchObject({
-      code: 'CONFIG_INVALID',
-      message: expect.stringMatching(
-        /^update_query: MySQL refuses it: INSERT command denied to user .* \(errno 1142\)$/,
-      ) as string,
-    });
-    await home.query(`DROP USER ${user}`);
-  });
-
-  it('only for rows that somebody else has locked is tried again until they are free', async () => {
-    const store = await open({ updateQuery: reference('objectsUpdate') });
-    await store.addSubfolders(['a/']);
-    const [lease] = await claim(store);
-    if (lease === undefined) throw new Error('nothing was claimed');
-    const { host, port, user, password, database } = home.connection;
-    const other = await createConnection({ host, port, user, password, database });
-    await other.query('START TRANSACTION');
-    await other.query(`SELECT * FROM ${home.table} FOR UPDATE`);
-    const confirmed = store.confirmPublished(lease, { objects: 1, bytes: 1 });
-    const waiting = `SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND info LIKE 'update%'`;
-    for (const killed of [1, 2]) {
-      let found: Record<string, unknown> | undefined;
-      while (found === undefined) [found] = await home.query(waiting);
-      // What it waits for is interrupted, the second time with its connection.
-      await home.query(`KILL ${killed === 1 ? 'QUERY' : 'CONNECTION'} ${String(found['id'])}`);
-    }
-    await other.query('ROLLBACK');
-    expect(await confirmed).toBe(true);
-    await other.end();
-  });
-});
-
-describe('statements that do not fit together', () => {
-  const everything = 'SELECT dir_key FROM {table} WHERE dir_key > %s'.replace('%s', "''");
-
-  it.each([
-    [
-      'update_query and pull_query',
-      { updateQuery: 'UPDATE {table} SET sync_check_published = TRUE WHERE dir_key = %s', pullQuery: everything },
-      /^update_query: it leaves "a\/" in the result of pull_query: it would be published over and over$/,
-    ],
-    [
-      'update_query and the built-in pull',
-      { updateQuery: 'UPDATE {table} SET sync_check_published = TRUE WHERE dir_key = %s' },
-      /^update_query: it leaves "a\/" with initial_transfer TRUE and cdn_transfer_published FALSE.* without a pull_query/,
-    ],
-    [
-      'pull_query and the built-in update',
-      { pullQuery: everything },
-      /^pull_query: it still yields "a\/" .* without an update_query: it would be published over and over$/,
-    ],
-  ])('are named before a subfolder is published again: %s', async (_, texts, message) => {
-    const store = await open(Object.fromEntries(Object.entries(texts).map(([field, sql]) => [field, query(sql)])));
-    await store.addSubfolders(['a/']);
-    const [lease] = await claim(store);
-    if (lease === undefined) throw new Error('nothing was claimed');
-    await expect(store.confirmPublished(lease, { objects: 1, bytes: 1 })).rejects.toMatchObject({
-      code: 'CONFIG_INVALID',
-      message: expect.stringMatching(message) as string,
-    });
-    expect(await row('a/')).toMatchObject({
-      objects_published: 0,
-      sync_check_published: 0,
-      lease_owner: lease.leaseOwner,
-    });
   });
 });

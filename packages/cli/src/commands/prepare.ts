@@ -5,6 +5,7 @@ import type { ModuleSettings } from '@object-transfer/core/config/load-settings'
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
 import type { PreparedPubsub } from '@object-transfer/core/queue/prepare-pubsub';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
+import { unlessAborted } from '@object-transfer/core/runtime/unless-aborted';
 import type { PreparedState } from '@object-transfer/core/state/open-mysql-state';
 import { findSubfolders } from '@object-transfer/dump/find-subfolders';
 import { loadSubfolders, type DumpResult } from '@object-transfer/dump/run-dump';
@@ -103,11 +104,14 @@ function demandTopics(settings: PrepareSettings): void {
   );
 }
 
-async function prepareTopics(settings: PrepareSettings, { environment }: CommandContext): Promise<PreparedPubsub> {
+async function prepareTopics(
+  settings: PrepareSettings,
+  { environment, stop }: CommandContext,
+): Promise<PreparedPubsub> {
   const { gcpProject, pubsubTopicId, pubsubSubscriptionId, errorPubsubTopicId } = settings;
   if (gcpProject === undefined || pubsubTopicId === undefined) throw new TypeError('checked before');
   const { preparePubsub } = await import('@object-transfer/core/queue/prepare-pubsub');
-  return preparePubsub({
+  const preparing = preparePubsub({
     projectId: gcpProject,
     emulatorHost: environment.pubsubEmulatorHost,
     topics: [pubsubTopicId, errorPubsubTopicId].filter(isDefined),
@@ -121,6 +125,7 @@ async function prepareTopics(settings: PrepareSettings, { environment }: Command
         : [{ name: `${errorPubsubTopicId.replace('/topics/', '/subscriptions/')}-sub`, topic: errorPubsubTopicId }]),
     ],
   });
+  return unlessAborted(preparing, stop);
 }
 
 function summarize(settings: PrepareSettings, { state, prefixes, pubsub }: Preparation): string {

@@ -32,6 +32,8 @@ export function addPublisherCommand(program: Command, context: CommandContext): 
   });
 }
 
+/** Between looks at what others hold: somebody may be waiting for the end. */
+const POLL_MS = 1_000;
 /** By what the clocks that leases are counted by may differ. */
 const LEASE_MARGIN_MS = 1_000;
 
@@ -60,6 +62,7 @@ async function publish(options: ParsedOptions, context: CommandContext): Promise
     ...publisherOptions(settings, source.lister, backends, identity, objectTopicOf(settings)),
     dryRun,
     waitForOthersMs: settings.leaseMs + LEASE_MARGIN_MS,
+    pollMs: POLL_MS,
     onWaiting: (subfolders) => {
       logger.info({ subfolders, leaseSeconds }, 'waiting for what other publishers hold, in case one of them is dead');
     },

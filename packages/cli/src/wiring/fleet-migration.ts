@@ -46,8 +46,8 @@ export async function migrateByFleet(options: FleetMigrationOptions, signal: Abo
       steps: {
         dump: async (stop) => (await run<DumpResult>(commands.dump, stop)).new,
         publish: async ({ onPublished, signal: stop }) => {
-          const results = await Promise.all(
-            Array.from({ length: options.publishers }, () => run<PublishResult>(commands.publisher, stop)),
+          const results = await allOrNone(options.publishers, stop, (signalOfAll) =>
+            run<PublishResult>(commands.publisher, signalOfAll),
           );
           for (const { objects, bytes, messages } of results) {
             backlog.addPublished(messages);
@@ -87,6 +87,24 @@ function startWorkers({ commands, workers, variables }: FleetMigrationOptions, r
       await Promise.allSettled(processes.map((process) => process.ended));
     },
   };
+}
+
+/**
+ * Runs the same so many times at once. Where one fails, the others are told to stop.
+ * @throws what the first one to fail threw, when all have ended
+ */
+async function allOrNone<T>(
+  count: number,
+  stop: AbortSignal,
+  run: (stop: AbortSignal) => Promise<T>,
+): Promise<readonly T[]> {
+  const failure = new AbortController();
+  const signal = AbortSignal.any([stop, failure.signal]);
+  const runs = Array.from({ length: count }, () => run(signal));
+  for (const each of runs) each.catch((error: unknown) => failure.abort(error));
+  await Promise.allSettled(runs);
+  failure.signal.throwIfAborted();
+  return Promise.all(runs);
 }
 
 /** @throws the reason of `stop`, once the process that was asked to end has ended */

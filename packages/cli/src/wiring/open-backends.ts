@@ -88,10 +88,10 @@ export async function tieState(
   settings: StateSettings,
   dryRun: boolean,
 ): Promise<void> {
-  const { s3Bucket, mysqlTable } = settings;
-  if (dryRun || s3Bucket === undefined) return;
+  if (dryRun) return;
+  const { mysqlTable } = settings;
   const name = mysqlTable === undefined ? settings.state : `MySQL table ${mysqlTable}`;
-  await bindState(stateStore, stateSubject({ ...settings, s3Bucket }), name);
+  await bindState(stateStore, stateSubject(settings), name);
 }
 
 /** The first tries are a moment apart, and others in the way are gone by then. */

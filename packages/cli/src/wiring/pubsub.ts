@@ -1,6 +1,5 @@
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
 import type { MessageQueue } from '@object-transfer/core/ports/message-queue';
-import { unlessAborted } from '@object-transfer/core/runtime/unless-aborted';
 import { ERROR_TOPIC, OBJECT_TOPIC } from './embedded-topics.ts';
 import type { OpenOptions } from './open-backends.ts';
 
@@ -33,9 +32,10 @@ export async function openPubsub(use: PubsubUse, options: OpenOptions): Promise<
   const { logger, signal, cleanup } = options;
   const connection = { projectId: use.projectId, emulatorHost: options.services.environment.pubsubEmulatorHost };
   const { subscription, deadLetterTopic } = use;
-  const checks = use.topics.map((topic) => checkTopic(connection, topic));
-  if (subscription !== undefined) checks.push(checkSubscription(connection, subscription, { deadLetterTopic }));
-  for (const warning of warningsOf(await unlessAborted(Promise.allSettled(checks), signal))) logger.warn(warning);
+  const checking = { ...connection, logger, signal };
+  const checks = use.topics.map((topic) => checkTopic(checking, topic, { expectsSubscription: true }));
+  if (subscription !== undefined) checks.push(checkSubscription(checking, subscription, { deadLetterTopic }));
+  for (const warning of warningsOf(await Promise.allSettled(checks))) logger.warn(warning);
   const queue = createPubsubMessageQueue({
     ...connection,
     deadLetterTopic,

@@ -1,5 +1,6 @@
 import { FIELDS, type FieldKey } from './fields.ts';
 import type { RuleBreach, RuleInput } from './setting-rules.ts';
+import { codeOf, type SqlTemplate } from './sql-template.ts';
 
 /**
  * State, queue and secrets are chosen one by one, by which fields are there: what a chosen service cannot do without is
@@ -23,11 +24,29 @@ export function adapterBreaches({ wasGiven }: RuleInput): readonly RuleBreach[] 
 
 const OVERRIDES = ['pullQuery', 'updateQuery', 'insertQuery', 'startQuery', 'endQuery'] as const;
 
-/** What is given in vain. */
-export function adapterWarnings({ wasGiven }: RuleInput): readonly RuleBreach[] {
-  if (wasGiven('mysqlTable')) return [];
-  return OVERRIDES.filter((key) => wasGiven(key)).map((key) => ({
-    key,
-    problem: 'has no effect: only a state in MySQL (mysql_table) takes statements',
-  }));
+/** What is given in vain, or is about another table than this program's. */
+export function adapterWarnings({ settings, wasGiven }: RuleInput): readonly RuleBreach[] {
+  const given = OVERRIDES.filter((key) => wasGiven(key));
+  if (!wasGiven('mysqlTable')) {
+    const problem = 'has no effect: only a state in MySQL (mysql_table) takes statements';
+    return given.map((key) => ({ key, problem }));
+  }
+  const { mysqlTable } = settings;
+  if (mysqlTable === undefined) return [];
+  return given
+    .filter((key) => settings[key] !== undefined && !namesTable(settings[key], mysqlTable))
+    .map((key) => ({
+      key,
+      problem: `does not name the table of mysql_table, ${mysqlTable}: is it meant for another?`,
+    }));
+}
+
+/** Whether a statement names a table, with or without its database. */
+function namesTable({ text }: SqlTemplate, qualified: string): boolean {
+  const table = qualified.slice(qualified.indexOf('.') + 1);
+  return (
+    codeOf(text)
+      .match(/[\w$]+/g)
+      ?.includes(table) === true
+  );
 }

@@ -46,11 +46,11 @@ const VALUES: Readonly<Record<string, string>> = {
   cloudfront_url_host_pre: 'https://d111111abcdef8.cloudfront.net/',
   gcs_storage_class: 'STANDARD',
   cdn_auth: 'signed',
-  pull_query: referenceQuery('objectsPull', 't'),
-  update_query: referenceQuery('objectsUpdate', 't'),
-  insert_query: referenceQuery('insert', 't'),
-  start_query: referenceQuery('syncCheckStart', 't'),
-  end_query: referenceQuery('syncCheckEnd', 't'),
+  pull_query: referenceQuery('objectsPull', 'example1'),
+  update_query: referenceQuery('objectsUpdate', 'example1'),
+  insert_query: referenceQuery('insert', 'example1'),
+  start_query: referenceQuery('syncCheckStart', 'example1'),
+  end_query: referenceQuery('syncCheckEnd', 'example1'),
 };
 
 let directory: string;

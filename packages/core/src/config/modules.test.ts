@@ -197,6 +197,25 @@ describe('the modules', () => {
     ]);
   });
 
+  it.each([
+    ['state', 'SELECT dir_key FROM state WHERE initial_transfer', []],
+    ['state', 'SELECT s.dir_key FROM db.`state` AS s', []],
+    ['db.state', 'SELECT dir_key FROM state', []],
+    ['state', 'SELECT dir_key FROM state_2', ['state']],
+    ['state', "SELECT dir_key FROM MYSQL_TABLE WHERE dir_key <> 'state' -- state", ['state']],
+    ['db.state', 'SELECT dir_key FROM db', ['db.state']],
+  ])('name in a warning a statement that does not name the table %s: %s', async (table, query, tables) => {
+    const { warnings } = await loadSettings(PUBLISHER_OBJECTS, 'fleet', [
+      entity({ ...COMMON, s3_bucket: 'photos', pubsub_topic_id: 'objects', mysql_table: table, pull_query: query }),
+    ]);
+    expect(warnings).toEqual(
+      tables.map(
+        (named) =>
+          `pull_query (Datastore entity config/it) does not name the table of mysql_table, ${named}: is it meant for another?`,
+      ),
+    );
+  });
+
   it('name in a warning the fields of an entity that nobody knows', async () => {
     const { warnings } = await loadSettings(DUMP_FROM_FILE, 'fleet', [entity({ ...COMMON, loger_name: 'x' })]);
     expect(warnings).toEqual([

@@ -18,7 +18,22 @@ export interface PubsubConnectionOptions {
   readonly patience?: Patience | undefined;
   /** How long calls are tried once the connection is closing; default 3,000. */
   readonly closeGraceMs?: number | undefined;
+  /** How connections are found out that died without a word; default after 30 s to 40 s. */
+  readonly keepalive?: PubsubKeepalive | undefined;
 }
+
+export interface PubsubKeepalive {
+  /** Between the pings of a connection on which calls are under way. */
+  readonly intervalMs: number;
+  /** A connection that does not answer one for so long is given up: what is under way on it fails, and may be tried again. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * Without pings the network decides when such a connection is over, after a quarter of an hour; every call and stream would
+ * fail on it until then. Google's clients of Bigtable ping its front ends as often.
+ */
+const KEEPALIVE: PubsubKeepalive = { intervalMs: 30_000, timeoutMs: 10_000 };
 
 /** A restart of the service is sat out; then the work that waits is better handed to another process. */
 const PUBSUB_PATIENCE: Patience = {
@@ -72,7 +87,13 @@ export class PubsubConnection {
     this.host = endpoint.host;
     this.#patience = options.patience ?? PUBSUB_PATIENCE;
     this.#closeGraceMs = options.closeGraceMs ?? CLOSE_GRACE_MS;
-    const clientOptions = { ...endpoint.clientOptions, projectId: options.projectId };
+    const { intervalMs, timeoutMs } = options.keepalive ?? KEEPALIVE;
+    const clientOptions = {
+      ...endpoint.clientOptions,
+      projectId: options.projectId,
+      'grpc.keepalive_time_ms': intervalMs,
+      'grpc.keepalive_timeout_ms': timeoutMs,
+    };
     this.publisher = new v1.PublisherClient(clientOptions);
     this.subscriber = new v1.SubscriberClient(clientOptions);
   }
@@ -118,17 +139,22 @@ export class PubsubConnection {
     } catch (error) {
       const gaveUp = error === signal.reason || (error instanceof ServiceError && error.retryable);
       if (!gaveUp) throw error;
-      const seconds = ((performance.now() - deadline.startedAt) / 1000).toFixed(1);
-      const closing = this.#closesAt === undefined ? '' : ', the connection being closed';
-      const last = lastFailure?.message ?? `Pub/Sub at ${this.host}: no answer`;
       throw new ServiceError(
         'SERVICE_UNAVAILABLE',
-        `${call.op} of ${call.resource} failed, tried ${attempts} times in ${seconds} s${closing}: ${last}`,
+        `${call.op} of ${call.resource} failed${this.#describe(attempts, deadline, lastFailure)}`,
         { op: call.op, destination: call.resource },
       );
     } finally {
       this.#deadlines.delete(deadline);
     }
+  }
+
+  #describe(attempts: number, { startedAt }: CallDeadline, lastFailure: Error | undefined): string {
+    const closing = this.#closesAt === undefined ? '' : ', the connection being closed';
+    if (attempts === 0) return closing;
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    const last = lastFailure?.message ?? `Pub/Sub at ${this.host}: no answer`;
+    return `, tried ${attempts} ${attempts === 1 ? 'time' : 'times'} in ${seconds} s${closing}: ${last}`;
   }
 
   /** Names what a client reported. */

@@ -50,6 +50,6 @@ export class PubsubDeadLetters {
       code,
       message: attributeValue(text),
     };
-    await this.#publisher.publishEncoded(this.#topic, [{ data: message.data, attributes }], () => message.encodeData());
+    await this.#publisher.publish(this.#topic, [{ data: message.encodeData(), attributes }]);
   }
 }

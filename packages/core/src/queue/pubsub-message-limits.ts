@@ -1,5 +1,4 @@
 import { MessageError } from '../domain/errors.ts';
-import type { OutgoingMessage } from '../ports/message-queue.ts';
 import { MAX_ATTRIBUTE_VALUE_BYTES } from './attribute-value.ts';
 
 /**
@@ -15,16 +14,22 @@ const MAX_ATTRIBUTE_KEY_BYTES = 256;
 const FIELD_BYTES = 10;
 const REQUEST_BYTES = 1_000;
 
+/** A message to be published; its data is text that is published as UTF-8, or bytes. */
+export interface PubsubOutgoingMessage {
+  readonly data: string | Uint8Array;
+  readonly attributes?: Readonly<Record<string, string>> | undefined;
+}
+
 /**
  * @returns an upper bound of what the message takes of a request
  * @throws MessageError `MESSAGE_TOO_LARGE`; `MESSAGE_MALFORMED` for attributes that Pub/Sub refuses, since it would refuse
  *   the whole request, with the messages of others in it
  */
-export function requestBytesOf(message: OutgoingMessage): number {
+export function requestBytesOf(message: PubsubOutgoingMessage): number {
   const attributes = Object.entries(message.attributes ?? {});
   if (attributes.length > MAX_ATTRIBUTES)
     throw malformed(`has ${attributes.length} attributes: over ${MAX_ATTRIBUTES}`);
-  if (message.data === '' && attributes.length === 0) throw malformed('holds neither data nor attributes');
+  if (message.data.length === 0 && attributes.length === 0) throw malformed('holds neither data nor attributes');
   let bytes = Buffer.byteLength(message.data) + 2 * FIELD_BYTES;
   for (const [key, value] of attributes) {
     const keyBytes = Buffer.byteLength(key);

@@ -1,7 +1,7 @@
 import type { Patience } from '../config/call-google-service.ts';
 import type { MessageQueue, MessageSubscription, OutgoingMessage } from '../ports/message-queue.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { CLOSE_GRACE_MS, PubsubConnection } from './pubsub-connection.ts';
+import { CLOSE_GRACE_MS, PubsubConnection, type PubsubKeepalive } from './pubsub-connection.ts';
 import { PubsubDeadLetters } from './pubsub-dead-letters.ts';
 import { type PubsubBatching, PubsubPublisher } from './pubsub-publisher.ts';
 import { PubsubSubscription } from './pubsub-subscription.ts';
@@ -24,6 +24,7 @@ export interface PubsubMessageQueueOptions {
   readonly patience?: Patience | undefined;
   /** How long closing waits for Pub/Sub; default 3 s. */
   readonly closeGraceMs?: number | undefined;
+  readonly keepalive?: PubsubKeepalive | undefined;
   /** After so long without a stream a pull fails; default a minute. */
   readonly maxOutageMs?: number | undefined;
   /**

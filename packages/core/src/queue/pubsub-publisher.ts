@@ -1,9 +1,9 @@
 import type { protos } from '@google-cloud/pubsub';
 import { ServiceError, StoppedError } from '../domain/errors.ts';
-import type { MessagePublisher, OutgoingMessage } from '../ports/message-queue.ts';
+import type { MessagePublisher } from '../ports/message-queue.ts';
 import { ByteBudget } from '../runtime/byte-budget.ts';
 import type { PubsubConnection } from './pubsub-connection.ts';
-import { MAX_PUBLISH_REQUEST_MESSAGES, requestBytesOf } from './pubsub-message-limits.ts';
+import { MAX_PUBLISH_REQUEST_MESSAGES, type PubsubOutgoingMessage, requestBytesOf } from './pubsub-message-limits.ts';
 
 export interface PubsubBatching {
   /** Messages of one request, at most; Pub/Sub takes 1,000. */
@@ -48,16 +48,7 @@ export class PubsubPublisher implements MessagePublisher {
    * @throws MessageError `MESSAGE_TOO_LARGE`, `MESSAGE_MALFORMED` before anything is sent
    * @throws what {@link PubsubConnection.call} throws; StoppedError after {@link close}
    */
-  publish(topic: string, messages: readonly OutgoingMessage[]): Promise<void> {
-    return this.publishEncoded(topic, messages, (message) => Buffer.from(message.data));
-  }
-
-  /** {@link publish} for data that is not, or need not be, text: `encode` gives the bytes when it is their turn. */
-  async publishEncoded(
-    topic: string,
-    messages: readonly OutgoingMessage[],
-    encode: (message: OutgoingMessage) => Uint8Array,
-  ): Promise<void> {
+  async publish(topic: string, messages: readonly PubsubOutgoingMessage[]): Promise<void> {
     const name = this.#connection.topicName(topic);
     const sizes = messages.map(requestBytesOf);
     const { signal } = this.#closing;
@@ -66,7 +57,7 @@ export class PubsubPublisher implements MessagePublisher {
       const bytes = sizes[index] ?? 0;
       const release = await this.#budget.acquire(bytes, signal);
       signal.throwIfAborted();
-      const wire = { data: encode(message), attributes: message.attributes ?? {} };
+      const wire = { data: Buffer.from(message.data), attributes: message.attributes ?? {} };
       const confirmed = this.#add(name, wire, bytes);
       // This also keeps a failure from counting as unheeded until the loop has ended.
       void confirmed.then(release, release);

@@ -71,8 +71,10 @@ export class PubsubReceivedMessage implements ReceivedMessage {
     const seconds = secondsOf(leaseMs);
     const leasedUntil = this.#settling.now() + seconds * 1000;
     const answer = await this.#settling.settle(this.ackId, seconds);
-    if (answer) this.leasedUntil = leasedUntil;
-    return answer && held;
+    // Whose lease has run out stays without one: Pub/Sub answers as if it had been prolonged.
+    if (!answer || !held) return false;
+    this.leasedUntil = leasedUntil;
+    return true;
   }
 
   async deadLetter(reason: string): Promise<boolean> {

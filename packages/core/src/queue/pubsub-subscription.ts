@@ -8,6 +8,7 @@ import type { PubsubDeadLetters } from './pubsub-dead-letters.ts';
 import { PubsubDeliveryCounts } from './pubsub-delivery-counts.ts';
 import { MAX_LEASE_SECONDS, secondsOf } from './pubsub-lease.ts';
 import { PubsubReceivedMessage, type PubsubSettling } from './pubsub-received-message.ts';
+import { PubsubRetryPolicy } from './pubsub-retry-policy.ts';
 import { PubsubSettlements } from './pubsub-settlements.ts';
 import { PubsubStream, type WireReceivedMessage } from './pubsub-stream.ts';
 import { WakeUp } from './wake-up.ts';
@@ -46,6 +47,7 @@ export class PubsubSubscription implements MessageSubscription, PubsubSettling {
   readonly #connection: PubsubConnection;
   readonly #options: PubsubSubscriptionOptions;
   readonly #settlements: PubsubSettlements;
+  readonly #retryPolicy: PubsubRetryPolicy;
   readonly #deliveries = new PubsubDeliveryCounts();
   readonly #wakeUp = new WakeUp();
   readonly #buffer: PubsubReceivedMessage[] = [];
@@ -55,13 +57,13 @@ export class PubsubSubscription implements MessageSubscription, PubsubSettling {
   #stream: PubsubStream | undefined;
   #failure: Error | undefined;
   #prolonging: NodeJS.Timeout | undefined;
-  #retryPolicy: Promise<boolean> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(connection: PubsubConnection, options: PubsubSubscriptionOptions) {
     this.#connection = connection;
     this.#options = options;
     this.#settlements = new PubsubSettlements(connection, options.name);
+    this.#retryPolicy = new PubsubRetryPolicy(connection, options.name, options.logger);
   }
 
   /**
@@ -111,8 +113,7 @@ export class PubsubSubscription implements MessageSubscription, PubsubSettling {
    */
   async delaySeconds(delayMs: number): Promise<number> {
     if (delayMs <= 0) return 0;
-    this.#retryPolicy ??= this.#readRetryPolicy();
-    return (await this.#retryPolicy) ? 0 : Math.min(MAX_LEASE_SECONDS, Math.ceil(delayMs / 1000));
+    return (await this.#retryPolicy.exists()) ? 0 : Math.min(MAX_LEASE_SECONDS, Math.ceil(delayMs / 1000));
   }
 
   publishDeadLetter(message: PubsubReceivedMessage, reason: string): Promise<void> {
@@ -286,20 +287,5 @@ export class PubsubSubscription implements MessageSubscription, PubsubSettling {
     const outage = this.#stream?.outage;
     if (outage === undefined) return Number.POSITIVE_INFINITY;
     return Math.max(0, outage.since + this.#options.maxOutageMs - performance.now());
-  }
-
-  async #readRetryPolicy(): Promise<boolean> {
-    const { name: subscription, logger } = this.#options;
-    const call = { op: 'GetSubscription', resource: subscription };
-    try {
-      return await this.#connection.call(call, async (options) => {
-        const [{ retryPolicy }] = await this.#connection.subscriber.getSubscription({ subscription }, options);
-        return (retryPolicy ?? undefined) !== undefined;
-      });
-    } catch (error) {
-      // To look at a subscription takes a right that to consume it does not.
-      logger.info({ subscription, ...errorFields(error) }, 'taken to have no retry policy: delays are kept by leases');
-      return false;
-    }
   }
 }

@@ -7,6 +7,8 @@ import type { StateTables } from './state-tables.ts';
 
 /** How many candidates one looks at who has lost races for them. */
 const MAX_SPREAD = 1000;
+/** Rows of a `pull_query` that are looked at in one statement. It may yield millions, and a statement binds 65,535 values. */
+const CHUNK_ROWS = 500;
 
 /**
  * Takes rows that wait for a publisher and whose lease is none or has run out.
@@ -105,10 +107,19 @@ async function pulledSubfolders(
 ) {
   for (let held = await countHeldUnpublished(db, target, now, forcesIndex); ;) {
     const pulled = await pullCandidates(db, pullQuery, held);
-    const free = pulled.length === 0 ? [] : await stillWaiting(db, pullQuery, pulled, now);
+    const free = await firstWaiting(db, pullQuery, pulled, now);
     if (free.length > 0 || pulled.length <= held) return free;
     held = pulled.length;
   }
+}
+
+/** The first of these that are free, as many as are found together. */
+async function firstWaiting(db: Kysely<StateTables>, pullQuery: SqlTemplate, pulled: readonly string[], now: number) {
+  for (let start = 0; start < pulled.length; start += CHUNK_ROWS) {
+    const free = await stillWaiting(db, pullQuery, pulled.slice(start, start + CHUNK_ROWS), now);
+    if (free.length > 0) return free;
+  }
+  return [];
 }
 
 /** Locks those that are free, and asks for them once more: others may have published them since they were pulled. */

@@ -110,7 +110,7 @@ describe('opening a state file', () => {
     expect(query('SELECT count(*) AS n FROM queue_migrations')).toEqual([{ n: 1 }]);
   });
 
-  it.each(['', 'a b', 'x"; DROP TABLE y; --', '1st', 'x'.repeat(49), 'queue', 'queue_messages', 'sqlite_x'])(
+  it.each(['', 'a b', 'x"; DROP TABLE y; --', 'a-b', 'x'.repeat(51), 'queue', 'queue_messages', 'sqlite_x'])(
     'refuses the table name %j',
     async (table) => {
       await expect(open({ table })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
