@@ -73,7 +73,7 @@ describe('an existing table of the reference tool', () => {
     for (const row of rows) expect(row).toMatchObject({ ...CHECKED, lease_owner: null, objects_published: 0 });
 
     const store = await open();
-    expect(await store.countSubfolders()).toMatchObject({ total: 8, waiting: 1, mismatched: 7 });
+    expect(await store.countSubfolders()).toMatchObject({ total: 8, waiting: 1, mismatched: 0, failed: 7 });
     const leases = await store.claimSubfolders({ owner: 'host:1:0000000a', leaseMs: 1000, limit: 10 });
     expect(leases.map((lease) => lease.dirKey)).toEqual(['waiting/']);
     for (const key of keys) expect(await store.getSubfolder(key)).toMatchObject({ syncCheckFrequency: 255 });

@@ -51,6 +51,7 @@ export type ConfigurationErrorCode =
   | 'CONFIG_QUEUE_MISSING'
   | 'CONFIG_CLOCK_SKEW'
   | 'CONFIG_BUCKET_MISSING'
+  | 'CONFIG_TOOL_MISSING'
   | 'CONFIG_KEY_UNREADABLE'
   | 'CONFIG_DUMP_FILE_FORMAT'
   | 'CONFIG_STATE_MISSING'
@@ -127,9 +128,14 @@ export class DestinationError extends ObjectTransferError<DestinationErrorCode> 
   }
 }
 
-export type TransferErrorCode = 'TRANSFER_CHECKSUM_MISMATCH' | 'TRANSFER_UNCHECKED';
+export type TransferErrorCode =
+  | 'TRANSFER_CHECKSUM_MISMATCH'
+  | 'TRANSFER_UNCHECKED'
+  | 'TRANSFER_NAME_AMBIGUOUS'
+  | 'TRANSFER_TOOL_FAILED'
+  | 'TRANSFER_TOOL_TIMEOUT';
 
-/** What arrived is not what was sent, or another writer is in the way. */
+/** What arrived is not what was sent, another writer is in the way, or another program did not move it. */
 export class TransferError extends ObjectTransferError<TransferErrorCode> {
   constructor(code: TransferErrorCode, message: string, context: ErrorContext) {
     super(code, code === 'TRANSFER_CHECKSUM_MISMATCH', message, context);

@@ -35,7 +35,10 @@ export const MYSQL_STATE_MIGRATIONS: readonly MysqlMigration[] = [
       for (const sql of sideTables(names, collation)) await session.query(sql, []);
     },
   },
-  { name: 'what is to be compared and repaired, counters of runs', apply: addDueColumns },
+  {
+    name: 'what is to be compared and repaired is found at once at any size; runs keep who began them and what they counted',
+    apply: addDueColumns,
+  },
 ];
 
 async function addDueColumns(session: MysqlSession, names: StateTableNames, collation: string): Promise<void> {
