@@ -83,6 +83,30 @@ describe('a secret that cannot be used is named with its wrong fields, and nothi
   });
 });
 
+/** `dump` by an entity and a secret of this name. */
+function dumpWith(name: string, login: Readonly<Record<string, unknown>>): Promise<readonly string[]> {
+  fleet.putSecret(name, JSON.stringify({ mysql_config: { ...fleet.mysqlConfig, ...login } }));
+  fleet.putEntity(name, { mysql_table: fleet.table, credentials_secret_id: name });
+  return dumpOf(fleet, name);
+}
+
+describe('the MySQL login of a secret', () => {
+  it('is named where the server refuses it', async () => {
+    const dump = await dumpWith('refused-login', { user: 'nobody', password: HIDDEN });
+    const names = ['CONFIG_ACCESS_DENIED', 'Access denied', 'the login is that of the secret "refused-login"'];
+    expect(await refused(fleet, dump)).toMatch(naming(names));
+  });
+
+  it('names a database that is not there: dump says what prepares tables, and prepare does not', async () => {
+    const dump = await dumpWith('no-database', { database: 'no_such_database' });
+    const missing = ['CONFIG_STATE_MISSING', 'no_such_database'];
+    expect(await refused(fleet, dump)).toMatch(naming([...missing, 'object-transfer prepare']));
+    const message = await refused(fleet, ['prepare', ...configuredBy('no-database')]);
+    expect(message).toMatch(naming([...missing, 'in a database that is there']));
+    expect(message).not.toContain('object-transfer prepare');
+  });
+});
+
 function signed(secretId: string): readonly string[] {
   const flags = ['--url-signer-key-pair-id', 'K2JCJMDEHXQW5F', '--url-signer-private-key-secret-id', secretId];
   return ['worker', 'cdnTransfer', ...configuredBy('Signing'), ...flags];

@@ -75,11 +75,12 @@ export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Pro
   await source.check(settings.s3RootPrefix, signal);
   await destination.checkBucket(signal);
   const state = await openStateFile(settings.state, identity, false, cleanup);
-  await bindState(state.stateStore, stateSubject(settings), settings.state);
   // A migration that has begun has found out about the CDN.
   if ((await state.stateStore.listSubfolders(undefined, 1)).length === 0) {
     await checkCdn({ cdn, lister: source.lister, s3RootPrefix: settings.s3RootPrefix, filter, logger }, signal);
   }
+  // What cannot work ties the state to nothing.
+  await bindState(state.stateStore, stateSubject(settings), settings.state);
   return await runMigration(
     {
       verification: verificationOf(
