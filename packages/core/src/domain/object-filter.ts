@@ -42,7 +42,8 @@ export function createObjectFilter(settings: ObjectFilterSettings, s3RootPrefix:
   };
 }
 
-function globMatcher(globs: readonly string[]): ((path: string) => boolean) | undefined {
+/** @returns whether any of the globs matches a path; `undefined` where there are none */
+export function globMatcher(globs: readonly string[]): ((path: string) => boolean) | undefined {
   if (globs.length === 0) return undefined;
   // `s`: the dots of the expressions match line feeds too. `nonegate`: one negated glob in a list would match nearly
   // every key.

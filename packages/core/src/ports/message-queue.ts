@@ -61,6 +61,15 @@ export interface EmbeddedQueueControl {
   reclaimLeases(isDead: (leaseOwner: string) => boolean): Promise<number>;
 }
 
+/** What empties the embedded queue by hand; a managed one is emptied by its own means. */
+export interface QueuePurge {
+  /**
+   * Deletes the messages of a subscription, leased or not: whoever holds one finds its lease lost. Dead letters stay.
+   * @returns how many
+   */
+  purge(subscription: string): Promise<number>;
+}
+
 export interface MessageQueue extends MessagePublisher {
   /** The subscription of the same name as the topic receives all that is published there. */
   subscribe(subscription: string): MessageSubscription;

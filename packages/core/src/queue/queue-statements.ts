@@ -37,6 +37,7 @@ export class QueueStatements {
   readonly #countLeased;
   readonly #owners;
   readonly #reclaim;
+  readonly #deleteSome;
 
   constructor(database: EmbeddedDatabase) {
     this.#insert = database.prepare(
@@ -68,6 +69,9 @@ export class QueueStatements {
     );
     this.#reclaim = database.prepare(
       'UPDATE queue_messages SET lease_owner = NULL, available_at = ? WHERE lease_owner = ?',
+    );
+    this.#deleteSome = database.prepare(
+      'DELETE FROM queue_messages WHERE id IN (SELECT id FROM queue_messages WHERE subscription = ? LIMIT ?)',
     );
   }
 
@@ -125,6 +129,11 @@ export class QueueStatements {
   /** @returns how many messages it held */
   reclaim(leaseOwner: string, now: number): number {
     return Number(this.#reclaim.run(now, leaseOwner).changes);
+  }
+
+  /** Whoever holds them. @returns how many */
+  deleteSome(subscription: string, limit: number): number {
+    return Number(this.#deleteSome.run(subscription, limit).changes);
   }
 }
 

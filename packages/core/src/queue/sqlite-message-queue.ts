@@ -3,6 +3,7 @@ import type {
   MessageQueue,
   MessageSubscription,
   OutgoingMessage,
+  QueuePurge,
   SubscriptionBacklog,
 } from '../ports/message-queue.ts';
 import type { EmbeddedDatabase } from '../state/embedded-database.ts';
@@ -22,6 +23,9 @@ export interface SqliteMessageQueueOptions {
   readonly now: () => number;
 }
 
+/** Messages that one transaction deletes: about 50 ms of the write lock. */
+const PURGE_CHUNK = 10_000;
+
 /**
  * The embedded queue, whose tables it creates in a state file or brings up to date. Any number of processes share it.
  *
@@ -37,7 +41,7 @@ export async function createSqliteMessageQueue(
   return new SqliteMessageQueue(database, options);
 }
 
-export class SqliteMessageQueue implements MessageQueue, EmbeddedQueueControl {
+export class SqliteMessageQueue implements MessageQueue, EmbeddedQueueControl, QueuePurge {
   readonly #context: SettlingContext;
   readonly #options: SqliteMessageQueueOptions;
   readonly #subscriptions: MessageSubscription[] = [];
@@ -89,6 +93,16 @@ export class SqliteMessageQueue implements MessageQueue, EmbeddedQueueControl {
     });
     wakeUp.notify();
     return reclaimed;
+  }
+
+  /** In chunks, between which others get to write. */
+  async purge(subscription: string): Promise<number> {
+    const { database, statements } = this.#context;
+    for (let purged = 0; ;) {
+      const deleted = await database.write('purge', () => statements.deleteSome(subscription, PURGE_CHUNK));
+      purged += deleted;
+      if (deleted < PURGE_CHUNK) return purged;
+    }
   }
 
   /** Ends the waiting pulls; what is being written is written first. */

@@ -1,4 +1,4 @@
-import type { EmbeddedQueueControl, MessageQueue } from '../ports/message-queue.ts';
+import type { EmbeddedQueueControl, MessageQueue, QueuePurge } from '../ports/message-queue.ts';
 import type { StateStore } from '../ports/state-store.ts';
 import { createSqliteMessageQueue } from '../queue/sqlite-message-queue.ts';
 import { openDatabaseFile } from './open-database-file.ts';
@@ -20,7 +20,7 @@ export interface EmbeddedStateOptions {
 
 export interface EmbeddedState {
   readonly stateStore: StateStore;
-  readonly queue: MessageQueue & EmbeddedQueueControl;
+  readonly queue: MessageQueue & EmbeddedQueueControl & QueuePurge;
   /** Closes both. The file is closed when both are, by this or one by one. */
   close(): Promise<void>;
 }
