@@ -15,13 +15,27 @@ export async function compareSizes(
 ): Promise<CheckFigures> {
   const { mapping } = context;
   const delimiter = dirKey === '' ? '/' : undefined;
-  const [s3SizeBytes, gcsSizeBytes] = await Promise.all([
-    sumOf(
-      context.lister.listObjects({ prefix: subfolderPrefix(mapping, dirKey), delimiter, signal }),
-      (object) => context.filter(object) && !isNamelessRootMarker(mapping, object),
-    ),
-    sumOf(context.destination.listObjects({ prefix: mapping.gcsRootPrefix + dirKey, delimiter, signal }), () => true),
-  ]);
+  const leaving = new AbortController();
+  const either = AbortSignal.any([signal, leaving.signal]);
+  try {
+    const [s3SizeBytes, gcsSizeBytes] = await Promise.all([
+      sumOf(
+        context.lister.listObjects({ prefix: subfolderPrefix(mapping, dirKey), delimiter, signal: either }),
+        (object) => context.filter(object) && !isNamelessRootMarker(mapping, object),
+      ),
+      sumOf(
+        context.destination.listObjects({ prefix: mapping.gcsRootPrefix + dirKey, delimiter, signal: either }),
+        () => true,
+      ),
+    ]);
+    return sizesAlone(s3SizeBytes, gcsSizeBytes);
+  } finally {
+    // Where one listing failed, nobody has a use for the rest of the other.
+    leaving.abort();
+  }
+}
+
+function sizesAlone(s3SizeBytes: number, gcsSizeBytes: number): CheckFigures {
   return {
     s3SizeBytes,
     gcsSizeBytes,
