@@ -1,5 +1,6 @@
 import type { CheckFigures } from '@object-transfer/core/domain/subfolder';
 import type { Logger } from '@object-transfer/core/runtime/logger';
+import { sleep } from '@object-transfer/core/runtime/sleep';
 import { compareSubfolder } from '../sync-check/compare-subfolder.ts';
 import { DifferenceRecorder } from '../sync-check/difference-recorder.ts';
 import { workOnSubfolder, type SubfolderWorkContext, type WorkResult } from '../subfolders/work-on-subfolder.ts';
@@ -30,6 +31,8 @@ export interface RepairContext extends SubfolderWorkContext, TransferDifferences
 
 /** Objects deleted in one pass: their names are held in memory. */
 const MAX_EXTRAS = 100_000;
+/** Errors are told apart by when they were last seen, in milliseconds: those of the transfers are older than the comparison. */
+const CLOCK_TICK_MS = 2;
 
 /** @throws as {@link workOnSubfolder} */
 export function repairSubfolder(
@@ -49,10 +52,10 @@ export function repairSubfolder(
     context,
     work,
     dirKey,
-    async (workSignal, beganAt) => {
+    async (workSignal, _beganAt, askTime) => {
       if (context.syncFolder === undefined) await repairNatively(context, dirKey, workSignal);
       else await context.syncFolder(dirKey, workSignal);
-      return takeFigures(context, dirKey, beganAt, workSignal);
+      return takeFigures(context, dirKey, askTime, workSignal);
     },
     signal,
     storesFailure,
@@ -71,12 +74,15 @@ async function repairNatively(context: RepairContext, dirKey: string, signal: Ab
   }
 }
 
+/** Closes the errors of the transfers, too, of objects that are equal now or that the source has given up. */
 async function takeFigures(
   context: RepairContext,
   dirKey: string,
-  beganAt: Date,
+  askTime: () => Promise<Date>,
   signal: AbortSignal,
 ): Promise<CheckFigures> {
+  await sleep(CLOCK_TICK_MS, signal);
+  const beganAt = await askTime();
   const recorder = new DifferenceRecorder(context.stateStore, context.comparison.mapping, dirKey);
   const figures = await compareSubfolder(context.comparison, dirKey, (difference) => recorder.add(difference), signal);
   await recorder.complete(beganAt);

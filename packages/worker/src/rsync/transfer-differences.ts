@@ -42,6 +42,7 @@ export async function transferDifferences(
   signal: AbortSignal,
 ): Promise<TransferredDifferences> {
   const pending = new Set<Promise<void>>();
+  let onRoom: (() => void) | undefined;
   const failures: ObjectErrorRecord[] = [];
   const extras: DestinationObject[] = [];
   let attempted = 0;
@@ -57,8 +58,18 @@ export async function transferDifferences(
     // Whoever waits for all of them learns of an abort.
     const settled = transferAndNote(difference)
       .catch(() => undefined)
-      .finally(() => pending.delete(settled));
+      .finally(() => {
+        pending.delete(settled);
+        onRoom?.();
+      });
     pending.add(settled);
+  };
+  // Not a race of all that are pending: a slow one among them would remember each of the races.
+  const roomForOne = async (): Promise<void> => {
+    if (pending.size < MAX_PENDING) return;
+    await new Promise<void>((resolve) => {
+      onRoom = resolve;
+    });
   };
   const record = async (): Promise<void> => {
     await context.stateStore.recordObjectErrors(failures.splice(0));
@@ -72,7 +83,7 @@ export async function transferDifferences(
           if (extras.length < maxExtras) extras.push(difference.found);
           return;
         }
-        while (pending.size >= MAX_PENDING) await Promise.race(pending);
+        await roomForOne();
         signal.throwIfAborted();
         if (failures.length >= RECORD_BATCH) await record();
         begin(difference);

@@ -2,7 +2,7 @@ import { describeError } from '@object-transfer/core/domain/classify-error';
 import { ObjectTransferError, ServiceError, StateError, StoppedError } from '@object-transfer/core/domain/errors';
 import type { CheckFigures } from '@object-transfer/core/domain/subfolder';
 import type { StateStore, SubfolderLease, WorkOutcome } from '@object-transfer/core/ports/state-store';
-import { LeaseKeeper } from '@object-transfer/core/runtime/lease-keeper';
+import { leaseLost, LeaseKeeper } from '@object-transfer/core/runtime/lease-keeper';
 
 export interface SubfolderWorkContext {
   readonly stateStore: StateStore;
@@ -28,7 +28,8 @@ export type WorkResult =
 
 /**
  * Works on one subfolder under the lease of its row, and stores in the row what was found, or why it could not be.
- * @param act gets a signal that also aborts where the lease is lost, and when by the state's clock the work began
+ * @param act gets a signal that also aborts where the lease is lost, when by the state's clock the work began, and what
+ *   asks for the time by that clock (@throws StateError `STATE_LEASE_LOST` where the lease is lost)
  * @param storesFailure says of an error whether the row gets it; otherwise the row stays as it was, to be tried again
  * @throws the reason of `signal` once it aborts, and what has nothing to do with this subfolder: the state store, the queue
  */
@@ -36,20 +37,26 @@ export async function workOnSubfolder(
   context: SubfolderWorkContext,
   work: SubfolderWork,
   dirKey: string,
-  act: (signal: AbortSignal, beganAt: Date) => Promise<CheckFigures>,
+  act: (signal: AbortSignal, beganAt: Date, askTime: () => Promise<Date>) => Promise<CheckFigures>,
   signal: AbortSignal,
   storesFailure: (error: Error) => boolean = () => true,
 ): Promise<WorkResult> {
   const lease = await work.start(dirKey);
   if (lease === undefined) return { status: 'busy' };
-  const keeper = new LeaseKeeper(context.stateStore, lease, context.leaseMs, signal);
+  const { stateStore, leaseMs } = context;
+  const keeper = new LeaseKeeper(stateStore, lease, leaseMs, signal);
+  const askTime = async () => {
+    const extended = await stateStore.extendSubfolderLease(keeper.lease, leaseMs);
+    if (extended === undefined) throw leaseLost(dirKey);
+    return takenAt(extended, leaseMs);
+  };
   try {
-    const figures = await act(keeper.signal, new Date(lease.expiresAt.getTime() - context.leaseMs));
+    const figures = await act(keeper.signal, takenAt(lease, leaseMs), askTime);
     await keeper.stop();
     return (await work.finish(keeper.lease, { figures })) ? { status: 'done', figures } : { status: 'lost' };
   } catch (error) {
     await keeper.stop();
-    if (isLost(keeper.signal)) return { status: 'lost' };
+    if (isLost(keeper.signal.reason) || isLost(error)) return { status: 'lost' };
     if (signal.aborted || !isAboutSubfolder(error)) {
       // Nothing was found out about the subfolder: its row stays what it was.
       await work.release(keeper.lease);
@@ -65,7 +72,11 @@ export async function workOnSubfolder(
   }
 }
 
-function isLost({ reason }: AbortSignal): boolean {
+function takenAt({ expiresAt }: SubfolderLease, leaseMs: number): Date {
+  return new Date(expiresAt.getTime() - leaseMs);
+}
+
+function isLost(reason: unknown): boolean {
   return reason instanceof StateError && reason.code === 'STATE_LEASE_LOST';
 }
 

@@ -1,0 +1,325 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { SOURCE_ETAG_METADATA } from '@object-transfer/core/domain/destination-object';
+import { isRepairDue, isVerified } from '@object-transfer/core/domain/subfolder';
+import { DESTINATION_BUCKET, isGet } from '../../fixtures/clouds.ts';
+import { LEASE_MS } from './embedded-state.ts';
+import { GCS_ROOT, S3_ROOT, SubfolderRig } from './subfolder-rig.ts';
+import { fillSubfolder, OBJECTS, TAMPERINGS } from './tamperings.ts';
+
+let rig: SubfolderRig;
+beforeEach(async () => {
+  rig = await SubfolderRig.start();
+});
+afterEach(() => rig.close());
+
+/** What the source has directly under a subfolder, by its name below the root. */
+async function sourceContent(dirKey: string): Promise<Record<string, string>> {
+  const content: Record<string, string> = {};
+  const prefix = S3_ROOT + dirKey;
+  for await (const { objects } of rig.clouds.lister.listObjects({ prefix, signal: AbortSignal.timeout(10_000) })) {
+    for (const { key } of objects) {
+      const object = await rig.clouds.source.content.stat(key);
+      const bytes = object?.open(0, object.size);
+      content[key.slice(S3_ROOT.length)] = Buffer.from(bytes as Uint8Array).toString();
+    }
+  }
+  return content;
+}
+
+/** Answers reads of an object through the CDN, and those alone. */
+function breakCdn(name: string, status: number): void {
+  rig.clouds.break('cdn', (request, response) => {
+    if (!isGet(name)(request)) return false;
+    response.writeHead(status).end();
+    return true;
+  });
+}
+
+describe.each(['dir/', ''])('where %j was tampered with', (dirKey) => {
+  beforeEach(async () => {
+    await fillSubfolder(rig, dirKey);
+    await rig.state.stateStore.addSubfolders([dirKey]);
+    await rig.check(dirKey);
+  });
+
+  test.each(TAMPERINGS)(
+    'the comparison names it and the repair proves the subfolder equal: $what',
+    async ({ tamper, errors, figures }) => {
+      expect(await rig.status(dirKey)).toBe('verified');
+      tamper(rig, dirKey);
+      expect(await rig.check(dirKey)).toMatchObject({ status: 'done', figures });
+      const named = errors.map((error) => error.replace(' ', ` ${dirKey}`));
+      expect(await rig.openErrors(dirKey)).toEqual(named);
+      const found = await rig.row(dirKey);
+      expect(found).toMatchObject(figures);
+      expect(isVerified(found)).toBe(errors.every((error) => error.startsWith('CHECK_EXTRA')));
+      expect(isRepairDue(found, true)).toBe(true);
+
+      expect(await rig.repair(dirKey, { deleteExtra: true })).toMatchObject({ status: 'done' });
+      expect(await rig.openErrors(dirKey)).toEqual([]);
+      const repaired = await rig.row(dirKey);
+      expect(isVerified(repaired)).toBe(true);
+      expect(isRepairDue(repaired, true)).toBe(false);
+      expect(repaired).toMatchObject({ s3ObjectCount: 5, gcsObjectCount: 5, extraCount: 0, rsyncFrequency: 1 });
+      expect(await rig.arrived()).toEqual(await sourceContent(dirKey));
+    },
+  );
+});
+
+describe('a repair', () => {
+  beforeEach(async () => {
+    await fillSubfolder(rig, 'dir/');
+    await rig.state.stateStore.addSubfolders(['dir/']);
+    await rig.check('dir/');
+  });
+
+  test('transfers what differs and nothing else', async () => {
+    rig.write('dir/bravo', 'BRAVO');
+    rig.remove('dir/charlie');
+    rig.clouds.cdn.stats.reset();
+    await rig.repair('dir/');
+    expect([...rig.clouds.cdn.stats.getsByPath.keys()].toSorted()).toEqual(['/live/dir/bravo', '/live/dir/charlie']);
+    expect(rig.counters).toMatchObject({ objectsTransferred: 2, bytesTransferred: 13, objectsReadDirectly: 0 });
+  });
+
+  test('of what is equal but for its kept source ETag writes the metadata and no content', async () => {
+    rig.write('dir/parts', OBJECTS.parts, { metadata: { [SOURCE_ETAG_METADATA]: 'another-2', own: 'kept' } });
+    const before = rig.clouds.gcs.objects.resource(DESTINATION_BUCKET, `${GCS_ROOT}dir/parts`);
+    await rig.repair('dir/');
+    const after = rig.clouds.gcs.objects.resource(DESTINATION_BUCKET, `${GCS_ROOT}dir/parts`);
+    expect(after?.generation).toBe(before?.generation);
+    expect(after?.metadata).toMatchObject({ own: 'kept' });
+    expect(rig.counters).toMatchObject({ objectsTransferred: 0, objectsSkipped: 1 });
+    expect(await rig.status('dir/')).toBe('verified');
+  });
+
+  test('leaves alone what an MD5 proves equal, whatever is kept of its ETag', async () => {
+    rig.write('dir/bravo', OBJECTS.bravo, { metadata: { [SOURCE_ETAG_METADATA]: 'another' } });
+    rig.clouds.cdn.stats.reset();
+    await rig.repair('dir/');
+    expect(rig.clouds.cdn.stats.requests).toBe(0);
+    expect(await rig.status('dir/')).toBe('verified');
+  });
+
+  test('reads S3 itself where the CDN has nothing but stale copies', async () => {
+    rig.put('dir/bravo', 'BRAVO');
+    rig.clouds.break('cdn', (request, response) => {
+      if (!isGet('dir/bravo')(request)) return false;
+      response.writeHead(200, { etag: '"stale"', 'content-length': '5' }).end('bravo');
+      return true;
+    });
+    await rig.repair('dir/');
+    expect(rig.counters).toMatchObject({ objectsTransferred: 1, objectsReadDirectly: 1 });
+    expect(await rig.arrived()).toMatchObject({ 'dir/bravo': 'BRAVO' });
+    expect(await rig.status('dir/')).toBe('verified');
+  });
+
+  test('without leave to read S3 itself keeps the good object, and says that the copy is stale', async () => {
+    rig.put('dir/bravo', 'BRAVO');
+    rig.clouds.break('cdn', (request, response) => {
+      if (!isGet('dir/bravo')(request)) return false;
+      response.writeHead(200, { etag: '"stale"', 'content-length': '5' }).end('wrong');
+      return true;
+    });
+    const transfer = { ...rig.repairing().transfer, direct: undefined };
+    await rig.repair('dir/', { transfer });
+    expect(await rig.arrived()).toMatchObject({ 'dir/bravo': 'bravo' });
+    expect(await rig.openErrors('dir/')).toEqual(['SOURCE_STALE_COPY dir/bravo']);
+    expect(await rig.status('dir/')).toBe('mismatched');
+  });
+
+  test('repairs all but the object that cannot be read, whose reason stays the open error', async () => {
+    for (const name of ['alpha', 'bravo', 'charlie']) rig.remove(`dir/${name}`);
+    await rig.check('dir/');
+    breakCdn('dir/bravo', 401);
+    await rig.repair('dir/');
+    expect(await rig.openErrors('dir/')).toEqual(['SOURCE_FORBIDDEN dir/bravo']);
+    expect(await rig.row('dir/')).toMatchObject({ missingCount: 1, rsyncAttempts: 1, rsyncPublished: false });
+    expect(rig.counters).toMatchObject({ objectsTransferred: 2, objectsFailed: 1 });
+
+    rig.clouds.heal();
+    rig.state.advance(1000);
+    await rig.repair('dir/');
+    expect(await rig.openErrors('dir/')).toEqual([]);
+    expect(await rig.status('dir/')).toBe('verified');
+  });
+
+  test('is tried as often as it may be; then the row counts as failed until somebody resets it', async () => {
+    rig.remove('dir/bravo');
+    breakCdn('dir/bravo', 401);
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      expect(await rig.repair('dir/', { maxRsyncAttempts: 2 })).toMatchObject({ status: 'done' });
+      expect((await rig.row('dir/')).rsyncAttempts).toBe(attempt);
+    }
+    const row = await rig.row('dir/');
+    expect(row.rsyncPublished).toBe(true);
+    expect(isRepairDue(row, true)).toBe(false);
+    await rig.state.stateStore.resetSubfolders('rsync', ['dir/']);
+    rig.clouds.heal();
+    expect(isRepairDue(await rig.row('dir/'), false)).toBe(true);
+    await rig.repair('dir/');
+    expect(await rig.status('dir/')).toBe('verified');
+  });
+
+  test('leaves no error of an object that the source gave up meanwhile', async () => {
+    rig.remove('dir/bravo');
+    rig.clouds.cdn.invalidate();
+    rig.clouds.break('cdn', (request) => {
+      if (isGet('dir/bravo')(request)) rig.clouds.source.delete(`${S3_ROOT}dir/bravo`);
+      return false;
+    });
+    await rig.repair('dir/');
+    expect(rig.counters).toMatchObject({ objectsFailed: 1 });
+    expect(await rig.status('dir/')).toBe('verified');
+    expect(await rig.openErrors('dir/')).toEqual([]);
+  });
+
+  test('finds renamed objects under their new name, and deletes none of them', async () => {
+    const namePolicy = 'rename';
+    const renaming = {
+      comparison: rig.comparison({ namePolicy }),
+      transfer: { ...rig.repairing().transfer, namePolicy } as const,
+      deleteExtra: true,
+    };
+    rig.put('dir/a\nb', 'with a line break');
+    rig.write('dir/zulu', 'zulu');
+    await rig.repair('dir/', renaming);
+    const names = Object.keys(await rig.arrived());
+    expect(names).toHaveLength(6);
+    expect(names).not.toContain('dir/zulu');
+    expect(await rig.status('dir/')).toBe('verified');
+    await rig.repair('dir/', renaming);
+    expect(Object.keys(await rig.arrived())).toEqual(names);
+  });
+
+  test('does nothing where somebody is at work on the subfolder', async () => {
+    rig.remove('dir/bravo');
+    await rig.state.stateStore.startSyncCheck('dir/', 'somebody:2:00000000', LEASE_MS);
+    const requests = rig.listRequests;
+    expect(await rig.repair('dir/')).toEqual({ status: 'busy' });
+    expect(rig.listRequests).toBe(requests);
+  });
+
+  test('holds on to no more transfers than it has room for, and walks no further meanwhile', async () => {
+    const perPage = 1000;
+    for (let i = 0; i < 3 * perPage; i++) rig.put(`many/${String(i).padStart(4, '0')}`, 'x');
+    await rig.state.stateStore.addSubfolders(['many/']);
+    await rig.check('many/');
+    rig.clouds.s3.stats.reset();
+    let active = 0;
+    let mostActive = 0;
+    let ended = 0;
+    const endedAtPage: number[] = [];
+    rig.clouds.break('cdn', (_request, response) => {
+      mostActive = Math.max(mostActive, ++active);
+      response.on('close', () => active--);
+      return false;
+    });
+    rig.clouds.break('s3', ({ url }) => {
+      if (url?.includes('list-type=2') === true) endedAtPage.push(ended);
+      return false;
+    });
+    const onOutcome = () => ended++;
+    await rig.repair('many/', { onOutcome });
+    // The page after the next is asked for when all of a page were begun: all but 256 of them have ended by then.
+    const [, , third = 0] = endedAtPage;
+    expect(third).toBeGreaterThanOrEqual(perPage - 256);
+    expect(mostActive).toBeLessThanOrEqual(64);
+    expect(await rig.status('many/')).toBe('verified');
+  });
+});
+
+describe('what only the destination has', () => {
+  beforeEach(async () => {
+    await fillSubfolder(rig, 'dir/');
+    await rig.state.stateStore.addSubfolders(['dir/']);
+    rig.write('dir/yankee', 'yankee');
+    rig.write('dir/zulu', 'zulu');
+    await rig.check('dir/');
+  });
+
+  test('stays, and is named, where nobody asked for its deletion', async () => {
+    await rig.repair('dir/');
+    expect(rig.deletions).toBe(0);
+    expect(await rig.openErrors('dir/')).toEqual(['CHECK_EXTRA dir/yankee', 'CHECK_EXTRA dir/zulu']);
+    expect(await rig.status('dir/')).toBe('verified');
+    expect(await rig.arrived()).toMatchObject({ 'dir/zulu': 'zulu' });
+  });
+
+  test('goes where that is asked for, and nothing beside the subfolder does', async () => {
+    for (const name of ['dir-zulu', 'dis/zulu', 'zulu']) rig.write(name, 'of others');
+    await rig.repair('dir/', { deleteExtra: true });
+    expect(rig.counters.objectsDeleted).toBe(2);
+    const names = Object.keys(await rig.arrived());
+    expect(names).toEqual(expect.arrayContaining(['dir-zulu', 'dis/zulu', 'zulu', 'dir/alpha']));
+    expect(names.filter((name) => name.startsWith('dir/'))).toHaveLength(5);
+    expect(await rig.openErrors('dir/')).toEqual([]);
+  });
+
+  test('survives where it was written anew between the listing and the deletion', async () => {
+    rig.clouds.break('gcs', ({ method, url }) => {
+      if (method === 'DELETE' && url?.includes('zulu') === true) rig.write('dir/zulu', 'anew');
+      return false;
+    });
+    await rig.repair('dir/', { deleteExtra: true });
+    expect(await rig.arrived()).toMatchObject({ 'dir/zulu': 'anew' });
+    expect(Object.keys(await rig.arrived())).not.toContain('dir/yankee');
+    expect(await rig.openErrors('dir/')).toEqual(['CHECK_EXTRA dir/zulu']);
+    expect(await rig.row('dir/')).toMatchObject({ extraCount: 1 });
+  });
+
+  test('and cannot be deleted is named, and keeps nothing else from being repaired', async () => {
+    rig.remove('dir/bravo');
+    rig.clouds.break('gcs', ({ method, url }, response) => {
+      if (method !== 'DELETE' || url?.includes('yankee') !== true) return false;
+      response.writeHead(403).end();
+      return true;
+    });
+    await rig.repair('dir/', { deleteExtra: true });
+    expect(rig.counters.objectsDeleted).toBe(1);
+    expect(await rig.openErrors('dir/')).toEqual(['CHECK_EXTRA dir/yankee']);
+    expect(await rig.status('dir/')).toBe('verified');
+  });
+
+  test('stays where the filter leaves its source out', async () => {
+    rig.put('dir/zulu', 'of the source');
+    const comparison = rig.comparison({ filter: ({ key }) => !key.endsWith('zulu') });
+    await rig.repair('dir/', { comparison, deleteExtra: true });
+    expect(await rig.arrived()).toMatchObject({ 'dir/zulu': 'zulu' });
+    expect(rig.counters).toMatchObject({ objectsDeleted: 1, objectsTransferred: 0 });
+  });
+});
+
+describe('a repair whose lease is lost on the way', () => {
+  test('transfers, deletes and stores nothing any more', async () => {
+    const names = Array.from({ length: 100 }, (_, i) => `dir/${String(i).padStart(3, '0')}`);
+    for (const name of names) rig.put(name, 'x');
+    rig.write('dir/zulu', 'zulu');
+    await rig.state.stateStore.addSubfolders(['dir/']);
+    await rig.check('dir/');
+    const errors = await rig.openErrors('dir/');
+    const { promise: asked, resolve: onAsked } = Promise.withResolvers<void>();
+    const { promise: brokenOff, resolve: onBrokenOff } = Promise.withResolvers<void>();
+    let reads = 0;
+    rig.clouds.break('cdn', (_request, response) => {
+      reads++;
+      response.on('close', onBrokenOff);
+      onAsked();
+      return true;
+    });
+    const leaseMs = 600;
+    const repair = rig.repair('dir/', { deleteExtra: true, leaseMs });
+    await asked;
+    rig.state.advance(leaseMs);
+    expect(await rig.state.stateStore.startRsync('dir/', 'somebody:2:00000000', LEASE_MS)).toBeDefined();
+    const held = await rig.row('dir/');
+    expect(await repair).toEqual({ status: 'lost' });
+    await brokenOff;
+    expect(reads).toBeLessThan(names.length);
+    expect(rig.deletions).toBe(0);
+    expect(await rig.arrived()).toEqual({ 'dir/zulu': 'zulu' });
+    expect(await rig.openErrors('dir/')).toEqual(errors);
+    expect(await rig.row('dir/')).toEqual(held);
+    expect(held).toMatchObject({ rsyncInProgress: true, rsyncFrequency: 0 });
+  });
+});
