@@ -1,11 +1,16 @@
 import { Command } from 'commander';
+import { addAbandonCommand } from './commands/abandon.ts';
 import { addConfigCommand } from './commands/config.ts';
 import { addDemoCommand } from './commands/demo.ts';
+import { addDiffCommand } from './commands/diff.ts';
 import { addDumpCommand } from './commands/dump.ts';
+import { addErrorsCommand } from './commands/errors.ts';
 import { addLocalCloudCommand } from './commands/local-cloud.ts';
 import { addPrepareCommand } from './commands/prepare.ts';
 import { addPublisherCommand } from './commands/publisher.ts';
+import { addResetCommand } from './commands/reset.ts';
 import { addRunCommand } from './commands/run.ts';
+import { addStatusCommand } from './commands/status.ts';
 import { addWorkerCommand } from './commands/worker.ts';
 import type { CommandContext } from './command-context.ts';
 import { readEnvironment } from './wiring/environment.ts';
@@ -31,6 +36,11 @@ export function createProgram(stop: AbortSignal): Command {
   addDumpCommand(program, context);
   addPublisherCommand(program, context);
   addWorkerCommand(program, context);
+  addStatusCommand(program, context);
+  addErrorsCommand(program, context);
+  addDiffCommand(program, context);
+  addResetCommand(program, context);
+  addAbandonCommand(program, context);
   addConfigCommand(program, context);
   addLocalCloudCommand(program, context);
   return program;

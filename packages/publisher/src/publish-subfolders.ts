@@ -38,6 +38,8 @@ export interface PublishSubfoldersOptions {
   readonly until: 'drained' | 'stopped';
   /** Between looks, where nothing is due; default 5,000. */
   readonly pollMs?: number | undefined;
+  /** Called when the queue has confirmed messages, with what they add. */
+  readonly onPublished?: ((subfolders: number, messages: number) => void) | undefined;
   /** Counts what would be published. */
   readonly dryRun?: boolean | undefined;
   /** Ends the work early: it is no error, what was done until then is returned. */
@@ -134,6 +136,7 @@ class SubfolderPublishing {
     }
     await publisher.publish(topic, messages);
     this.counters.messages += messages.length;
+    this.#options.onPublished?.(dirKeys.length, messages.length);
   }
 
   async #confirm(leases: readonly SubfolderLease[], target: WorkTarget): Promise<void> {

@@ -5,6 +5,7 @@ import { createProcessIdentity } from '@object-transfer/core/runtime/process-ide
 import type { PublishCounters, PublishResult } from '@object-transfer/publisher/publish-counters';
 import { publishObjects } from '@object-transfer/publisher/publish-objects';
 import { EXIT_CODES } from '../exit-codes.ts';
+import { addSubfolderPublishers } from './publisher-subfolders.ts';
 import { nameModes } from '../options/name-modes.ts';
 import { addFieldOptions, type ParsedOptions } from '../options/field-options.ts';
 import { formatBytes, formatCount, formatCountOf } from '../output/format-quantity.ts';
@@ -14,7 +15,8 @@ import { leaveInTime } from '../wiring/leave-in-time.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
 import { publisherOptions } from '../wiring/object-publisher.ts';
 import { openBackends, tieState } from '../wiring/open-backends.ts';
-import { objectTopicOf, publisherPubsub } from '../wiring/pubsub.ts';
+import { OBJECT_TOPIC } from '../wiring/embedded-topics.ts';
+import { publisherPubsub } from '../wiring/pubsub.ts';
 import { openServices } from '../wiring/services.ts';
 import { openSourceBucket } from '../wiring/source-bucket.ts';
 
@@ -27,6 +29,7 @@ export function addPublisherCommand(program: Command, context: CommandContext): 
     .description('publishes the objects of every subfolder that has not been published yet')
     .option('--dry-run', 'list and count; claim and publish nothing')
     .option('--json', 'print the counts as JSON');
+  addSubfolderPublishers(publisher, context);
   addFieldOptions(objects, PUBLISHER_OBJECTS).action(async (options: ParsedOptions) => {
     process.exitCode = await publish(options, context);
   });
@@ -59,7 +62,7 @@ async function publish(options: ParsedOptions, context: CommandContext): Promise
   await tieState(backends.stateStore, state, dryRun);
   const leaseSeconds = settings.leaseMs / 1000;
   const result = await publishObjects({
-    ...publisherOptions(settings, source.lister, backends, identity, objectTopicOf(settings)),
+    ...publisherOptions(settings, source.lister, backends, identity, settings.pubsubTopicId ?? OBJECT_TOPIC),
     dryRun,
     waitForOthersMs: settings.leaseMs + LEASE_MARGIN_MS,
     pollMs: POLL_MS,

@@ -10,6 +10,19 @@ export const PUBLISHER_OBJECTS_QUERIES = {
   pullQuery: 'objectsPull',
   updateQuery: 'objectsUpdate',
 } as const satisfies QueryKinds;
+export const PUBLISHER_SYNC_CHECK_QUERIES = {
+  pullQuery: 'syncCheckPull',
+  updateQuery: 'syncCheckUpdate',
+} as const satisfies QueryKinds;
+export const PUBLISHER_RSYNC_QUERIES = {
+  pullQuery: 'rsyncPull',
+  updateQuery: 'rsyncUpdate',
+} as const satisfies QueryKinds;
+export const WORKER_SYNC_CHECK_QUERIES = {
+  startQuery: 'syncCheckStart',
+  endQuery: 'syncCheckEnd',
+} as const satisfies QueryKinds;
+export const WORKER_RSYNC_QUERIES = { startQuery: 'rsyncStart', endQuery: 'rsyncEnd' } as const satisfies QueryKinds;
 
 /**
  * The SQL overrides that are the operator's own. The reference tool's are left out: the built-in statements mean the same,

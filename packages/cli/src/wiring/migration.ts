@@ -26,7 +26,8 @@ import { packingLimits, publisherOptions } from './object-publisher.ts';
 import { openStateFile } from './open-state-file.ts';
 import type { Services } from './services.ts';
 import { openSourceBucket, type SourceBucket } from './source-bucket.ts';
-import { openDestination, openTransferWorker } from './transfer-engine.ts';
+import { openDestination } from './destination.ts';
+import { openTransferWorker } from './transfer-engine.ts';
 import { startWorkerProcesses } from './worker-processes.ts';
 
 const EMBEDDED_QUEUES = { subscription: OBJECT_TOPIC, errorTopic: ERROR_TOPIC };
@@ -162,7 +163,7 @@ async function startWorkers(wiring: MigrationWiring, state: EmbeddedState, runId
   if (settings.processes > 1) {
     return startWorkerProcesses({
       count: settings.processes,
-      assignment: { runId, deployment: 'embedded', settings: wiring.given },
+      assignment: { mode: 'cdnTransfer', reporting: { runId }, deployment: 'embedded', settings: wiring.given },
       variables: services.environment.variables,
       logger,
       onCrash: async () => {
@@ -178,13 +179,12 @@ async function startWorkers(wiring: MigrationWiring, state: EmbeddedState, runId
     services,
     backends: state,
     identity,
-    runId,
     logger,
   });
   const stop = new AbortController();
   const work = async () => {
     try {
-      await worker.run(stop.signal);
+      await worker.run(stop.signal, { runId });
     } finally {
       await worker.close();
     }

@@ -1,6 +1,5 @@
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
 import type { MessageQueue } from '@object-transfer/core/ports/message-queue';
-import { ERROR_TOPIC, OBJECT_TOPIC } from './embedded-topics.ts';
 import type { OpenOptions } from './open-backends.ts';
 
 /** What a command wants of Pub/Sub. */
@@ -71,11 +70,6 @@ interface PublisherQueueSettings {
   readonly leaseMs: number;
 }
 
-/** The topic that a publisher of objects publishes to. */
-export function objectTopicOf({ pubsubTopicId }: Pick<PublisherQueueSettings, 'pubsubTopicId'>): string {
-  return pubsubTopicId ?? OBJECT_TOPIC;
-}
-
 /** What a publisher wants of Pub/Sub; `undefined` where it has the queue of the state file. */
 export function publisherPubsub(settings: PublisherQueueSettings): PubsubUse | undefined {
   const { gcpProject: projectId, pubsubTopicId, leaseMs } = settings;
@@ -90,11 +84,14 @@ interface WorkerQueueSettings {
   readonly leaseMs: number;
 }
 
-/** Where a worker takes messages from, and hands failed keys on to. */
-export function workerQueues(settings: Pick<WorkerQueueSettings, 'pubsubSubscriptionId' | 'errorPubsubTopicId'>) {
+/** Where a worker takes messages from, and hands on what failed. @param embedded topics of the state file */
+export function workerQueues(
+  settings: Pick<WorkerQueueSettings, 'pubsubSubscriptionId' | 'errorPubsubTopicId'>,
+  embedded: { readonly subscription: string; readonly errors: string },
+) {
   return {
-    subscription: settings.pubsubSubscriptionId ?? OBJECT_TOPIC,
-    errorTopic: settings.errorPubsubTopicId ?? ERROR_TOPIC,
+    subscription: settings.pubsubSubscriptionId ?? embedded.subscription,
+    errorTopic: settings.errorPubsubTopicId ?? embedded.errors,
   };
 }
 

@@ -17,7 +17,7 @@ import { startWorkerProcesses } from '${new URL('worker-processes.ts', import.me
 if (process.argv.includes('--assigned')) {
   process.on('message', () => process.send({ counters: { pid: process.pid } }));
 } else {
-  const assignment = { runId: undefined, deployment: 'fleet', settings: {} };
+  const assignment = { mode: 'cdnTransfer', reporting: { runId: undefined }, deployment: 'fleet', settings: {} };
   const group = startWorkerProcesses({ count: 1, assignment, variables: process.env, logger: { warn() {} } });
   while (group.counters.pid === undefined) await delay(5);
   process.kill(group.counters.pid, 'SIGKILL');
@@ -34,7 +34,7 @@ import { startWorkerProcesses } from '${new URL('worker-processes.ts', import.me
 if (process.argv.includes('--assigned')) {
   process.on('message', () => process.exit(2));
 } else {
-  const assignment = { runId: undefined, deployment: 'fleet', settings: {} };
+  const assignment = { mode: 'cdnTransfer', reporting: { runId: undefined }, deployment: 'fleet', settings: {} };
   const warned = Promise.withResolvers();
   const logger = { warn: (_, message) => warned.resolve(message) };
   const acceptedAfterMs = Number(process.argv[2]);

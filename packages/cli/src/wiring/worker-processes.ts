@@ -7,11 +7,15 @@ import { backoffDelayMs, type RetryPolicy } from '@object-transfer/core/runtime/
 import { sleep } from '@object-transfer/core/runtime/sleep';
 import type { WorkerGroup } from '@object-transfer/run/run-migration';
 import { EXIT_CODES } from '../exit-codes.ts';
+import type { WorkerReporting } from './open-worker.ts';
+
+/** As the command line spells it. */
+export type WorkerModeName = 'cdnTransfer' | 'syncCheck' | 'rsync';
 
 /** What a worker process is told by the one that started it: over the channel, so that nothing shows in its arguments. */
 export interface WorkerAssignment {
-  /** The run that it belongs to, where there is one. */
-  readonly runId: string | undefined;
+  readonly mode: WorkerModeName;
+  readonly reporting: WorkerReporting;
   readonly deployment: Deployment;
   /** Settings by field name, as they were given. */
   readonly settings: Readonly<Record<string, unknown>>;
@@ -135,7 +139,7 @@ function keepsCrashing(index: number, how: string): StateError {
 
 function forkWorker({ assignment, variables }: WorkerProcessesOptions): ChildProcess {
   const [, program = ''] = process.argv;
-  const child = fork(program, ['worker', 'cdnTransfer', '--assigned'], {
+  const child = fork(program, ['worker', assignment.mode, '--assigned'], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     env: variables,
     // Dates of an entity stay dates.

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describeError, errorFields } from '../domain/classify-error.ts';
 import { StateError } from '../domain/errors.ts';
 import { RUN_STATUS, type RunCounters, type RunRecord, type StateStore } from '../ports/state-store.ts';
+import { endsWithin } from './ends-within.ts';
 import type { Logger } from './logger.ts';
 import { isProcessGone, PROCESS_TOKEN, type ProcessIdentity, processUser } from './process-identity.ts';
 
@@ -21,6 +22,11 @@ export interface RegisteredRun {
   readonly logger: Logger;
   /** Between heartbeats; default 5,000. */
   readonly heartbeatMs?: number | undefined;
+  /**
+   * How long to wait for the row to be written at the end; default: as long as the state is patient. A process that was told to
+   * stop does not wait for a state that is away: the row is taken for a dead run's then.
+   */
+  readonly endGraceMs?: number | undefined;
 }
 
 /**
@@ -52,13 +58,17 @@ export async function withRegisteredRun<T>(run: RegisteredRun, work: RunWork<T>)
     isAlive: isRunAlive,
   });
   const lost = new AbortController();
-  let beating = Promise.resolve();
+  let beating: Promise<void> | undefined;
   const heartbeat = setInterval(() => {
-    beating = beating.then(() => beat(run, runId, lost));
+    // One at a time: while the state is away they would pile up.
+    beating ??= beat(run, runId, lost).finally(() => {
+      beating = undefined;
+    });
   }, run.heartbeatMs ?? HEARTBEAT_MS);
   try {
     const { succeeded, exitMessage, value } = await work(runId, lost.signal);
-    await stateStore.endRun(runId, succeeded ? RUN_STATUS.succeeded : RUN_STATUS.failed, exitMessage, run.counters?.());
+    const status = succeeded ? RUN_STATUS.succeeded : RUN_STATUS.failed;
+    await inTime(run, stateStore.endRun(runId, status, exitMessage, run.counters?.()));
     return value;
   } catch (error) {
     if (!isTakenOver(error) && !lost.signal.aborted) {
@@ -68,8 +78,17 @@ export async function withRegisteredRun<T>(run: RegisteredRun, work: RunWork<T>)
     throw error;
   } finally {
     clearInterval(heartbeat);
-    await beating;
+    if (beating !== undefined) await inTime(run, beating);
   }
+}
+
+async function inTime({ endGraceMs, logger }: RegisteredRun, writing: Promise<void>): Promise<void> {
+  if (endGraceMs !== undefined && !(await endsWithin(writing, endGraceMs))) {
+    logger.warn('the end of this run could not be stored in time: the state does not answer');
+    writing.catch(() => undefined);
+    return;
+  }
+  await writing;
 }
 
 /** What runs, of a job that may run several times at once, too. */
@@ -99,7 +118,7 @@ function isTakenOver(error: unknown): boolean {
 /** The error that ended the run is the one to be told, not that its row could not be written after it. */
 async function endFailed(run: RegisteredRun, runId: string, exitMessage: string): Promise<void> {
   try {
-    await run.stateStore.endRun(runId, RUN_STATUS.failed, exitMessage, run.counters?.());
+    await inTime(run, run.stateStore.endRun(runId, RUN_STATUS.failed, exitMessage, run.counters?.()));
   } catch (error) {
     run.logger.warn(errorFields(error), 'the end of this run could not be stored');
   }

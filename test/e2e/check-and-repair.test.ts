@@ -1,0 +1,133 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SubfolderCounts } from '@object-transfer/core/ports/state-store';
+import { openEmbeddedState } from '@object-transfer/core/state/open-embedded-state';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { expectExitCode, type RunningCommand } from './command.ts';
+import { DESTINATION_BUCKET, Rehearsal, SOURCE_BUCKET } from './rehearsal.ts';
+import { putNumberedObjects } from './source-objects.ts';
+
+let rehearsal: Rehearsal;
+let contents: Map<string, Buffer>;
+
+/** Three folders and the root, transferred and not compared. */
+beforeEach(async () => {
+  rehearsal = await Rehearsal.start();
+  contents = putNumberedObjects(rehearsal.source, 3, 20);
+  expectExitCode(await rehearsal.command('dump', '--s3-bucket', SOURCE_BUCKET), 0);
+  expectExitCode(await rehearsal.command('publisher', 'objects', '--s3-bucket', SOURCE_BUCKET), 0);
+  await using worker = rehearsal.start(...workerOf('cdnTransfer'));
+  await worker.whileRunning(until(() => rehearsal.gcs.objects.names(DESTINATION_BUCKET).length === contents.size));
+  await end(worker);
+});
+afterEach(() => rehearsal[Symbol.asyncDispose]());
+
+function workerOf(mode: string): readonly string[] {
+  const buckets = ['--s3-bucket', SOURCE_BUCKET, '--gcs-bucket', DESTINATION_BUCKET];
+  const cdn = mode === 'syncCheck' ? [] : ['--cloudfront-url-host-pre', `${rehearsal.cdn.url}/`];
+  return ['worker', mode, ...buckets, ...cdn, '--json'];
+}
+
+async function end(worker: RunningCommand): Promise<Record<string, number>> {
+  worker.kill('SIGTERM');
+  const result = await worker.ended;
+  expectExitCode(result, 0);
+  return JSON.parse(result.stdout) as Record<string, number>;
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await delay(20);
+}
+
+async function counts(): Promise<SubfolderCounts> {
+  const state = await openEmbeddedState(rehearsal.path('object-transfer.sqlite'), { owner: 'test:1:00000000' });
+  try {
+    return await state.stateStore.countSubfolders();
+  } finally {
+    await state.close();
+  }
+}
+
+async function publish(mode: string, ...flags: readonly string[]): Promise<string> {
+  const result = await rehearsal.command('publisher', mode, '--s3-bucket', SOURCE_BUCKET, '--once', ...flags);
+  expectExitCode(result, 0);
+  return result.stdout;
+}
+
+/** Runs a worker until the state says what it is to say. @returns what the worker did */
+async function work(
+  mode: string,
+  isDone: (found: SubfolderCounts) => boolean,
+  ...flags: readonly string[]
+): Promise<Record<string, number>> {
+  await using worker = rehearsal.start(...workerOf(mode), ...flags);
+  await worker.whileRunning(until(async () => isDone(await counts())));
+  return await end(worker);
+}
+
+function tamper(): void {
+  const { objects } = rehearsal.gcs;
+  const [missing = '', different = ''] = [...contents.keys()];
+  objects.remove(DESTINATION_BUCKET, missing);
+  objects.put(DESTINATION_BUCKET, different, 'x'.repeat(contents.get(different)?.length ?? 0));
+  const folder = [...contents.keys()].at(-1)?.split('/')[0] ?? '';
+  for (const name of contents.keys()) if (name.startsWith(`${folder}/`)) objects.remove(DESTINATION_BUCKET, name);
+}
+
+describe('publishers and workers of comparisons and repairs', () => {
+  it('find what is missing or different, repair it, and end with every subfolder verified', async () => {
+    tamper();
+    expect(await publish('sync-check')).toBe('4 subfolders published to be compared, in 1 message\n');
+    const checked = await work('syncCheck', ({ checked: n }) => n === 4);
+    expect(checked).toMatchObject({ subfoldersDone: 4, subfoldersFailed: 0 });
+    expect(await counts()).toMatchObject({ verified: checked['subfoldersEqual'], total: 4 });
+    expect(checked['objectsMissing']).toBeGreaterThan(1);
+    expect(checked['objectsDifferent']).toBe(1);
+
+    const unequal = 4 - (checked['subfoldersEqual'] ?? 0);
+    expect(await publish('rsync', '--dry-run')).toContain(`${unequal} subfolders would be published to be repaired`);
+    expect(await publish('rsync')).toContain(`${unequal} subfolders published to be repaired`);
+    const repaired = await work('rsync', ({ verified }) => verified === 4);
+    expect(repaired).toMatchObject({ subfoldersDone: unequal, subfoldersEqual: unequal, objectsDeleted: 0 });
+    expect(repaired['objectsTransferred']).toBe((checked['objectsMissing'] ?? 0) + 1);
+    expect(await rehearsal.destination()).toEqual(contents);
+    expect(await publish('rsync')).toContain('0 subfolders published');
+  });
+
+  it('publish what was compared before once more, every night', async () => {
+    await publish('sync-check');
+    await work('syncCheck', ({ verified }) => verified === 4);
+    expect(await publish('sync-check')).toContain('0 subfolders published');
+    rehearsal.source.put('folder-0/new', 'new since');
+    expect(await publish('sync-check', '--recheck')).toContain(
+      '4 subfolders published to be compared, 4 of them once more',
+    );
+    const checked = await work('syncCheck', ({ verified }) => verified === 3);
+    expect(checked).toMatchObject({ subfoldersDone: 4, objectsMissing: 1 });
+  });
+
+  it('delete what only the destination has where they are asked to', async () => {
+    const name = `${[...contents.keys()][0] ?? ''}-extra`;
+    rehearsal.gcs.objects.put(DESTINATION_BUCKET, name, 'nobody has it');
+    await publish('sync-check');
+    await work('syncCheck', ({ verified }) => verified === 4);
+    expect(await publish('rsync')).toContain('0 subfolders published');
+    expect(await publish('rsync', '--delete-extra', 'true')).toContain('1 subfolder published');
+    const repaired = await work('rsync', ({ repaired: n }) => n === 1, '--delete-extra', 'true');
+    expect(repaired).toMatchObject({ objectsDeleted: 1, objectsTransferred: 0 });
+    expect(await rehearsal.destination()).toEqual(contents);
+  });
+
+  it('refuse a second publisher of the same kind while the first one lives', async () => {
+    await using first = rehearsal.start('publisher', 'rsync', '--s3-bucket', SOURCE_BUCKET);
+    const isRunning = async (): Promise<boolean> => {
+      const second = await rehearsal.command('publisher', 'rsync', '--s3-bucket', SOURCE_BUCKET, '--once');
+      if (second.exitCode === 0) return false;
+      expectExitCode(second, 3);
+      expect(second.stderr).toMatch(/error STATE_RUN_ACTIVE: publisher rsync is already running since .* on /);
+      return true;
+    };
+    await first.whileRunning(until(isRunning));
+    first.kill('SIGTERM');
+    expectExitCode(await first.ended, 0);
+  });
+});
