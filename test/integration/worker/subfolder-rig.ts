@@ -21,7 +21,7 @@ type PutOptions = Parameters<Clouds['put']>[2];
 /** Two buckets and a state, with what compares and repairs subfolders of `live/` at `mirror/`. */
 export class SubfolderRig {
   readonly clouds: Clouds;
-  readonly state: TestState;
+  state: TestState;
   /** Of repairs, unless they bring their own. */
   readonly counters = new SubfolderCounters();
 
@@ -37,6 +37,12 @@ export class SubfolderRig {
   async close(): Promise<void> {
     await this.state.close();
     await this.clouds.close();
+  }
+
+  /** The same buckets, and nothing known of them. */
+  async freshState(): Promise<void> {
+    await this.state.close();
+    this.state = await openTestState();
   }
 
   comparison(overrides: Partial<CompareContext> = {}): CompareContext {
@@ -114,12 +120,16 @@ export class SubfolderRig {
     this.clouds.gcs.objects.remove(DESTINATION_BUCKET, GCS_ROOT + name);
   }
 
-  /** What the destination has below its root. */
+  /** What the destination has below its root, in the order of the names. */
+  names(): readonly string[] {
+    return this.clouds.gcs.objects.names(DESTINATION_BUCKET).map((name) => name.slice(GCS_ROOT.length));
+  }
+
+  /** The content by the name below the root. */
   async arrived(): Promise<Readonly<Record<string, string>>> {
     const found: Record<string, string> = {};
-    for (const name of this.clouds.gcs.objects.names(DESTINATION_BUCKET)) {
-      const object = await this.clouds.arrived(name);
-      found[name.slice(GCS_ROOT.length)] = object?.bytes.toString() ?? '';
+    for (const name of this.names()) {
+      found[name] = (await this.clouds.arrived(GCS_ROOT + name))?.bytes.toString() ?? '';
     }
     return found;
   }
