@@ -10,15 +10,19 @@ import { checkGcloud } from './gcloud-version.ts';
 const never = new AbortController().signal;
 let directory: string;
 let server: Server;
+let sockets: Socket[];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'gcloud-process-'));
-  server = createServer().listen(0, '127.0.0.1');
+  sockets = [];
+  server = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
   await once(server, 'listening');
 });
 
 afterEach(async () => {
   vi.useRealTimers();
+  // What a test that failed left running ends without its connection.
+  for (const socket of sockets) socket.destroy();
   await new Promise((resolve) => server.close(resolve));
   await rm(directory, { recursive: true });
 });
@@ -112,8 +116,6 @@ describe('runGcloud', () => {
       `require('node:child_process').spawn(process.execPath, ['-e', ${child}], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });` +
         `require('node:net').connect(${(server.address() as AddressInfo).port}, '127.0.0.1').on('data', () => process.exit(0));`,
     );
-    const sockets: Socket[] = [];
-    server.on('connection', (socket) => sockets.push(socket));
     const connected = connections(2);
     const running = runGcloud(command(path), never);
     const closed = await connected;
