@@ -1,7 +1,8 @@
+import type { DestinationObject } from '@object-transfer/core/domain/destination-object';
 import type { CheckFigures } from '@object-transfer/core/domain/subfolder';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import { sleep } from '@object-transfer/core/runtime/sleep';
-import { compareSubfolder } from '../sync-check/compare-subfolder.ts';
+import { compareSubfolder, type Difference } from '../sync-check/compare-subfolder.ts';
 import { DifferenceRecorder } from '../sync-check/difference-recorder.ts';
 import { workOnSubfolder, type SubfolderWorkContext, type WorkResult } from '../subfolders/work-on-subfolder.ts';
 import { deleteExtras } from './delete-extras.ts';
@@ -53,8 +54,7 @@ export function repairSubfolder(
     work,
     dirKey,
     async (workSignal, _beganAt, askTime) => {
-      if (context.syncFolder === undefined) await repairNatively(context, dirKey, workSignal);
-      else await context.syncFolder(dirKey, workSignal);
+      await repair(context, dirKey, workSignal);
       return takeFigures(context, dirKey, askTime, workSignal);
     },
     signal,
@@ -62,16 +62,45 @@ export function repairSubfolder(
   );
 }
 
-async function repairNatively(context: RepairContext, dirKey: string, signal: AbortSignal): Promise<void> {
-  const maxExtras = context.deleteExtra ? MAX_EXTRAS : 0;
+async function repair(context: RepairContext, dirKey: string, signal: AbortSignal): Promise<void> {
+  const { syncFolder, deleteExtra } = context;
+  const maxExtras = deleteExtra ? MAX_EXTRAS : 0;
+  if (syncFolder === undefined) {
+    const transferred = () => transferDifferences(context, dirKey, maxExtras, signal);
+    await deleteAll(context, async () => (await transferred()).extras, signal);
+    return;
+  }
+  await syncFolder(dirKey, signal);
+  if (deleteExtra) await deleteAll(context, () => findExtras(context, dirKey, signal), signal);
+}
+
+/** @param find walks both listings to their ends, and brings as many extras as one pass holds */
+async function deleteAll(
+  context: RepairContext,
+  find: () => Promise<readonly DestinationObject[]>,
+  signal: AbortSignal,
+): Promise<void> {
   for (;;) {
-    const { extras } = await transferDifferences(context, dirKey, maxExtras, signal);
+    const extras = await find();
     if (extras.length === 0) return;
     const deleted = await deleteExtras(context.comparison.destination, extras, context.logger, signal);
     context.onDeleted(deleted);
     // More may be left than one pass holds; where nothing can be deleted, another pass would not help.
     if (extras.length < MAX_EXTRAS || deleted === 0) return;
   }
+}
+
+async function findExtras(
+  { comparison }: RepairContext,
+  dirKey: string,
+  signal: AbortSignal,
+): Promise<readonly DestinationObject[]> {
+  const extras: DestinationObject[] = [];
+  const keep = (difference: Difference): void => {
+    if (difference.kind === 'extra' && extras.length < MAX_EXTRAS) extras.push(difference.found);
+  };
+  await compareSubfolder(comparison, dirKey, keep, signal);
+  return extras;
 }
 
 /** Closes the errors of the transfers, too, of objects that are equal now or that the source has given up. */
