@@ -11,7 +11,8 @@ import { syncByGcloud, type GcloudRsyncOptions } from '@object-transfer/worker/r
 import { checkGcloud } from '@object-transfer/worker/rsync/gcloud-version';
 import { Clouds, DESTINATION_BUCKET, firstTimes, isGet, never } from '../../fixtures/clouds.ts';
 
-const isInstalled = spawnSync('gcloud', ['version']).status === 0;
+const GCLOUD = 'gcloud';
+const isInstalled = spawnSync(GCLOUD, ['version']).status === 0;
 const SECRET = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY';
 const MULTIPART_ETAG = 'd41d8cd98f00b204e9800998ecf8427e-2';
 const HTML = '<html><body>Please log in</body></html>';
