@@ -46,7 +46,10 @@ async function writeDifferences(options: ParsedOptions, context: CommandContext)
     return;
   }
   try {
-    await writeToStream(context.stdout, exportTo);
+    const { written } = await writeToStream(context.stdout, exportTo);
+    if (written === 0 && name === 'text') {
+      context.stderr.write('no differences are known; `status` says how many subfolders have been compared\n');
+    }
   } catch (error) {
     // `diff | head` has seen enough.
     if (!isReaderGone(error)) throw error;

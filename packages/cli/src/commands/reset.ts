@@ -138,7 +138,7 @@ function report(done: ResetReport, options: ParsedOptions, { stdout }: CommandCo
         : `${subscription} emptied: ${formatCountOf(messages, 'message')} deleted\n`,
     );
   }
-  const verb = dryRun ? 'would be' : subfolders === 1 ? 'was' : 'were';
+  const verb = dryRun ? 'would be' : 'was';
   stdout.write(`${RESETS[done.reset].name} of ${formatCountOf(subfolders, 'subfolder')} ${verb} reset\n`);
 }
 

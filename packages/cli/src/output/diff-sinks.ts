@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { ConfigurationError, StateError } from '@object-transfer/core/domain/errors';
 
@@ -33,20 +34,17 @@ export async function writeToStream<T>(
   produce: (write: Write) => Promise<T>,
 ): Promise<T> {
   // Each write is told its own error; without a listener, the first would also end the process.
-  const ignore = (): void => {};
   stream.on('error', ignore);
-  try {
-    return await produce((text) =>
-      reporting('the output', () => {
-        const { promise, resolve, reject } = Promise.withResolvers<void>();
-        stream.write(text, (error) => (error ? reject(error) : resolve()));
-        return promise;
-      }),
-    );
-  } finally {
-    stream.off('error', ignore);
-  }
+  return produce((text) =>
+    reporting('the output', () => {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      stream.write(text, (error) => (error ? reject(error) : resolve()));
+      return promise;
+    }),
+  );
 }
+
+function ignore(): void {}
 
 /** True where whoever read the output has closed it. */
 export function isReaderGone(error: unknown): boolean {
@@ -55,6 +53,7 @@ export function isReaderGone(error: unknown): boolean {
 
 async function openNew(unfinished: string, file: string): Promise<FileHandle> {
   try {
+    if (existsSync(file) && statSync(file).isDirectory()) throw new Error('it is a folder');
     return await open(unfinished, 'w');
   } catch (error) {
     throw new ConfigurationError(

@@ -1,0 +1,112 @@
+import type {
+  ObjectErrorCount,
+  RunCounters,
+  RunRecord,
+  StateStore,
+  SubfolderCounts,
+} from '@object-transfer/core/ports/state-store';
+import { jobNameOf } from '@object-transfer/core/runtime/registered-run';
+import { listUnendedRuns, showsLife } from './live-runs.ts';
+
+/** Where a transfer stands. Dates become ISO 8601 in UTC as JSON. */
+export interface TransferStatus {
+  readonly at: Date;
+  /** How far the subfolders have come; `published` and `checked` count those that have gone further, too. */
+  readonly subfolders: Pick<
+    SubfolderCounts,
+    | 'waiting'
+    | 'published'
+    | 'checked'
+    | 'mismatched'
+    | 'repaired'
+    | 'failed'
+    | 'verified'
+    | 'beingChecked'
+    | 'beingRepaired'
+  > & { readonly listed: number };
+  /** Published as the rows have it; the rest as the latest runs have counted it, what was done twice counting twice. */
+  readonly objects: {
+    readonly published: number;
+    readonly transferred: number;
+    readonly skipped: number;
+    readonly failed: number;
+  };
+  readonly bytes: { readonly published: number; readonly transferred: number };
+  readonly openErrors: { readonly total: number; readonly byCode: readonly ObjectErrorCount[] };
+  /** What has not ended, the latest first. */
+  readonly runs: readonly RunStatusEntry[];
+}
+
+export interface RunStatusEntry {
+  readonly runId: string;
+  readonly job: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly user: string | undefined;
+  readonly startedAt: Date;
+  readonly heartbeatAt: Date;
+  /** False: no sign of life since `heartbeatAt`. */
+  readonly alive: boolean;
+  readonly counters: RunCounters;
+}
+
+/** Of the runs that ended long ago, the counters would cost more to read than they tell. */
+const COUNTED_RUNS = 2_000;
+
+type StatusStore = Pick<StateStore, 'countSubfolders' | 'countOpenObjectErrors' | 'listRuns' | 'listWorkers'>;
+
+/** Reads all of it; changes nothing. */
+export async function collectStatus(store: StatusStore, maxRsyncAttempts: number): Promise<TransferStatus> {
+  const counts = await store.countSubfolders(maxRsyncAttempts);
+  const byCode = await store.countOpenObjectErrors();
+  const at = new Date();
+  const unended = await listUnendedRuns(store);
+  const runs = await Promise.all(unended.map(async (run) => toEntry(run, await countersOf(store, run), at)));
+  const counted = await sumCounters(store);
+  const { total: listed, waiting, objectsPublished, bytesPublished, ...funnel } = counts;
+  return {
+    at,
+    subfolders: { listed, waiting, ...funnel, published: listed - waiting },
+    objects: {
+      published: objectsPublished,
+      transferred: counted['objectsTransferred'] ?? 0,
+      skipped: counted['objectsSkipped'] ?? 0,
+      failed: counted['objectsFailed'] ?? 0,
+    },
+    bytes: { published: bytesPublished, transferred: counted['bytesTransferred'] ?? 0 },
+    openErrors: { total: byCode.reduce((sum, { count }) => sum + count, 0), byCode },
+    runs,
+  };
+}
+
+function toEntry(run: RunRecord, counters: RunCounters, now: Date): RunStatusEntry {
+  return {
+    runId: run.runId,
+    job: jobNameOf(run),
+    host: run.host,
+    pid: run.pid,
+    user: run.userName,
+    startedAt: run.startedAt,
+    heartbeatAt: run.heartbeatAt,
+    alive: showsLife(run, now),
+    counters,
+  };
+}
+
+async function sumCounters(store: StatusStore): Promise<RunCounters> {
+  const sums: Record<string, number> = {};
+  for (const run of await store.listRuns({ limit: COUNTED_RUNS })) addTo(sums, await countersOf(store, run));
+  return sums;
+}
+
+/** What a run has counted itself, or else its workers for it. */
+async function countersOf(store: Pick<StateStore, 'listWorkers'>, run: RunRecord): Promise<RunCounters> {
+  if (Object.keys(run.counters).length > 0) return run.counters;
+  const sums: Record<string, number> = {};
+  for (const { counters } of await store.listWorkers(run.runId)) addTo(sums, counters);
+  return sums;
+}
+
+function addTo(sums: Record<string, number>, counters: RunCounters): void {
+  for (const [name, count] of Object.entries(counters)) sums[name] = (sums[name] ?? 0) + count;
+}

@@ -1,0 +1,40 @@
+import type { RunRecord, StateStore } from '@object-transfer/core/ports/state-store';
+import { isProcessGone, PROCESS_TOKEN } from '@object-transfer/core/runtime/process-identity';
+import { jobNameOf } from '@object-transfer/core/runtime/registered-run';
+
+/** A run whose heartbeat is older shows no sign of life: several have been missed, and the longest pauses are over. */
+const SIGN_OF_LIFE_MS = 60_000;
+
+/** More than a fleet has at a time. */
+const MAX_RUNS = 10_000;
+
+/**
+ * True where the run has not ended, its heartbeat is fresh, and its process is not known to be gone.
+ * @param now by this host's clock, the heartbeat being by that of the state
+ */
+export function showsLife(run: RunRecord, now: Date): boolean {
+  if (run.endedAt !== undefined) return false;
+  if (now.getTime() - run.heartbeatAt.getTime() >= SIGN_OF_LIFE_MS) return false;
+  return !isProcessGone(run.host, run.pid, run.runId.slice(0, PROCESS_TOKEN.length));
+}
+
+/** Runs that have not ended, the latest first, whether or not they show life. */
+export function listUnendedRuns(store: Pick<StateStore, 'listRuns'>): Promise<readonly RunRecord[]> {
+  return store.listRuns({ running: true, limit: MAX_RUNS });
+}
+
+/** Those of certain jobs that show life, however many of a job there are. */
+export async function listLiveRuns(
+  store: Pick<StateStore, 'listRuns'>,
+  jobs: readonly string[],
+  now: Date,
+): Promise<readonly RunRecord[]> {
+  const runs = await listUnendedRuns(store);
+  return runs.filter((run) => jobs.includes(jobNameOf(run)) && showsLife(run, now));
+}
+
+/** `worker rsync on host-1 (process 7) by alice since 2026-01-31T18:00:00.000Z`. */
+export function describeRun(run: RunRecord): string {
+  const by = run.userName === undefined ? '' : ` by ${run.userName}`;
+  return `${jobNameOf(run)} on ${run.host} (process ${run.pid})${by} since ${run.startedAt.toISOString()}`;
+}
