@@ -13,8 +13,8 @@ import type { ClaimTarget, StateStore, SubfolderLease } from '@object-transfer/c
  *   claimed  -> lost       The lease ran out on the way. The next holder publishes it once more, which does no harm: a worker
  *                          that has the second message finds the work done.
  *
- * With `recheck`, what was compared before follows, each row once and without a lease: it is published already, and whoever
- * breaks off begins anew.
+ * With `recheck`, what was compared before follows, in one walk over the rows and without a lease: it is published already,
+ * and whoever breaks off begins anew. What was compared before and due all the same comes twice, which does no harm either.
  */
 export interface PublishSubfoldersOptions {
   readonly target: 'syncCheck' | 'rsync';
@@ -42,7 +42,7 @@ export interface PublishSubfoldersOptions {
   readonly onPublished?: ((subfolders: number, messages: number) => void) | undefined;
   /** Counts what would be published. */
   readonly dryRun?: boolean | undefined;
-  /** Ends the work early: it is no error, what was done until then is returned. */
+  /** Ends the work early: it is no error, what was done until then is returned. A dry run rejects with its reason. */
   readonly signal: AbortSignal;
 }
 
