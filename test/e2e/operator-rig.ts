@@ -57,8 +57,15 @@ export async function beginRunElsewhere(
   counters?: RunCounters,
 ): Promise<string> {
   const runId = `0000000a-${job.replaceAll(/\W/g, '-')}`;
-  const isAlive = () => true;
-  await stateStore.beginRun({ runId, job, host: 'worker-vm-1', pid: 7, userName: 'alice', staleAfterMs: 0, isAlive });
+  await stateStore.beginRun({
+    runId,
+    job,
+    host: 'worker-vm-1',
+    pid: 7,
+    userName: 'alice',
+    staleAfterMs: 0,
+    isAlive: () => true,
+  });
   if (counters !== undefined) await stateStore.heartbeatRun(runId, counters);
   return runId;
 }
@@ -66,9 +73,8 @@ export async function beginRunElsewhere(
 /** A run of a process that was on this host and is gone, its heartbeat fresh. */
 export async function beginDeadRun({ stateStore }: Pick<EmbeddedState, 'stateStore'>, job: string): Promise<string> {
   const runId = `0000000a-dead-${job.replaceAll(/\W/g, '-')}`;
-  const isAlive = () => true;
   // Beyond the largest number that Linux gives to a process.
-  await stateStore.beginRun({ runId, job, host: hostname(), pid: 4_194_305, staleAfterMs: 0, isAlive });
+  await stateStore.beginRun({ runId, job, host: hostname(), pid: 4_194_305, staleAfterMs: 0, isAlive: () => true });
   return runId;
 }
 

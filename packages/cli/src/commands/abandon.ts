@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { OPERATOR } from '@object-transfer/core/config/modules';
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
 import { processUser } from '@object-transfer/core/runtime/process-identity';
+import { jobNameOf } from '@object-transfer/core/runtime/registered-run';
 import { abandonRun } from '@object-transfer/operator/abandon-run';
 import { abandonSubfolder } from '@object-transfer/operator/abandon-subfolder';
 import { describeRun } from '@object-transfer/operator/live-runs';
@@ -38,7 +39,7 @@ async function abandonOne(runId: string | undefined, options: ParsedOptions, con
   if (runId !== undefined) {
     const by = { user: processUser(), host: opening.identity.host };
     const run = await abandonRun({ store, runId, by, force });
-    print({ runId, job: run.job }, `${describeRun(run)} was abandoned`);
+    print({ runId, job: jobNameOf(run) }, `${describeRun(run)} was abandoned`);
   } else if (typeof dir === 'string') {
     const { dirKey, wasHeld } = await abandonSubfolder({ store, dir, force });
     print({ dir: dirKey, wasHeld }, `${JSON.stringify(dirKey)} ${wasHeld ? 'is free again' : 'was free already'}`);
