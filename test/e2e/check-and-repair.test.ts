@@ -1,3 +1,4 @@
+import { appendFile, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SubfolderCounts } from '@object-transfer/core/ports/state-store';
 import { openEmbeddedState } from '@object-transfer/core/state/open-embedded-state';
@@ -129,5 +130,67 @@ describe('publishers and workers of comparisons and repairs', () => {
     await first.whileRunning(until(isRunning));
     first.kill('SIGTERM');
     expectExitCode(await first.ended, 0);
+  });
+});
+
+describe('sync', () => {
+  const flags = (): readonly string[] => workerOf('rsync').slice(2);
+  const sync = (...args: readonly string[]) => rehearsal.command('sync', ...args, ...flags());
+
+  it('compares and repairs one subfolder, and leaves the others alone', async () => {
+    tamper();
+    const result = await sync('folder-2/');
+    expectExitCode(result, 0);
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      verified: true,
+      before: { missingCount: 20 },
+      after: { missingCount: 0, gcsObjectCount: 20 },
+      objectsTransferred: 20,
+    });
+    expect(await counts()).toMatchObject({ verified: 1, checked: 1 });
+    // By its whole prefix, once more: there is nothing to do.
+    const again = await sync(`s3://${SOURCE_BUCKET}/folder-2/`);
+    expect(JSON.parse(again.stdout)).toMatchObject({ verified: true, objectsTransferred: 0 });
+  });
+
+  it('brings one object up to date, by its key', async () => {
+    tamper();
+    const [missing = '', different = '', equal = ''] = [...contents.keys()];
+    expect(JSON.parse((await sync(missing)).stdout)).toMatchObject({ transferred: 1, failed: 0 });
+    expect(JSON.parse((await sync(`s3://${SOURCE_BUCKET}/${different}`)).stdout)).toMatchObject({ transferred: 1 });
+    expect(JSON.parse((await sync(equal)).stdout)).toMatchObject({ transferred: 0, skipped: 1 });
+    const gone = await sync('folder-0/nowhere');
+    expectExitCode(gone, 1);
+    expect(gone.stdout).toContain('SOURCE_NOT_FOUND');
+  });
+
+  it('brings the objects of a manifest up to date, or publishes them, and begins with none that is wrong', async () => {
+    tamper();
+    const keys = [...contents.keys()];
+    await writeFile(rehearsal.path('keys.jsonl'), keys.map((key) => `${JSON.stringify({ key })}\n`).join(''));
+    const published = await rehearsal.command(
+      ...['publisher', 'objects', '--manifest', 'keys.jsonl', '--s3-bucket', SOURCE_BUCKET, '--json'],
+    );
+    expectExitCode(published, 0);
+    expect(JSON.parse(published.stdout)).toEqual({ objects: 80, messages: 2 });
+    const result = await sync('--from-manifest', 'keys.jsonl');
+    expectExitCode(result, 0);
+    expect(JSON.parse(result.stdout)).toMatchObject({ transferred: 22, skipped: 58, failed: 0 });
+    expect(await rehearsal.destination()).toEqual(contents);
+    await appendFile(rehearsal.path('keys.jsonl'), 'no JSON\n');
+    rehearsal.gcs.objects.remove(DESTINATION_BUCKET, keys[0] ?? '');
+    const wrong = await sync('--from-manifest', 'keys.jsonl');
+    expectExitCode(wrong, 2);
+    expect(wrong.stderr).toContain('keys.jsonl line 81');
+    expect(rehearsal.gcs.objects.names(DESTINATION_BUCKET)).not.toContain(keys[0]);
+  });
+
+  it('names what it does not know, and a target that is missing', async () => {
+    const unknown = await sync('s3://other/folder-0/');
+    expectExitCode(unknown, 2);
+    expect(unknown.stderr).toContain('s3://other/folder-0/ is not in the bucket');
+    const nothing = await sync();
+    expectExitCode(nothing, 2);
+    expect(nothing.stderr).toContain('sync takes a subfolder or a key, or --from-manifest FILE');
   });
 });

@@ -10,6 +10,7 @@ import { addPrepareCommand } from './commands/prepare.ts';
 import { addPublisherCommand } from './commands/publisher.ts';
 import { addResetCommand } from './commands/reset.ts';
 import { addRunCommand } from './commands/run.ts';
+import { addSyncCommand } from './commands/sync.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addWorkerCommand } from './commands/worker.ts';
 import type { CommandContext } from './command-context.ts';
@@ -36,6 +37,7 @@ export function createProgram(stop: AbortSignal): Command {
   addDumpCommand(program, context);
   addPublisherCommand(program, context);
   addWorkerCommand(program, context);
+  addSyncCommand(program, context);
   addStatusCommand(program, context);
   addErrorsCommand(program, context);
   addDiffCommand(program, context);

@@ -1,5 +1,5 @@
 import { dumpFormatError, excerpt } from './dump-format-error.ts';
-import type { Line } from './split-lines.ts';
+import type { Line } from '@object-transfer/core/runtime/split-lines';
 
 const OPENING = /\s*\[\s*(?<closing>\])?/y;
 const ELEMENT = /(?<literal>"[^"\\]*(?:\\.[^"\\]*)*")\s*(?<separator>[,\]])\s*/sy;

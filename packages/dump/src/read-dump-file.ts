@@ -1,10 +1,10 @@
 import { open, readFile } from 'node:fs/promises';
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
+import { notUtf8, splitLines, type Line } from '@object-transfer/core/runtime/split-lines';
 import { dumpFormatError } from './dump-format-error.ts';
 import { parseJsonList } from './parse-json-list.ts';
 import { parseListEntry, type ListRoot } from './parse-list-entry.ts';
 import { isListingLine, parseListingLine } from './parse-listing-line.ts';
-import { notUtf8, splitLines, type Line } from './split-lines.ts';
 import type { LineReading } from './subfolder-line.ts';
 
 /** Enough to see by its first line what a file is. */
@@ -34,7 +34,8 @@ export async function readDumpFile(path: string, root: ListRoot, signal: AbortSi
     const json = decodeWhole(path, await readFile(path, { signal }));
     for (const line of parseJsonList(path, json)) collected.add(line, parseListEntry(line.text, root));
   } else {
-    for await (const line of splitLines(path, signal)) {
+    const problem = (line: number, reason: string) => dumpFormatError(path, line, reason);
+    for await (const line of splitLines(path, problem, signal)) {
       if (line.text.trim() === '') continue;
       collected.add(line, isListing ? parseListingLine(line.text) : parseListEntry(line.text, root));
     }

@@ -10,6 +10,7 @@ import type { CommandContext } from '../command-context.ts';
 import { customQueries, DUMP_QUERIES } from '../wiring/custom-queries.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
 import { openStateOnly } from '../wiring/open-backends.ts';
+import { runRegistered } from '../wiring/registered.ts';
 import { openServices, type Services } from '../wiring/services.ts';
 import { openSourceBucket } from '../wiring/source-bucket.ts';
 
@@ -45,7 +46,20 @@ async function dumpSubfolders(options: ParsedOptions, context: CommandContext): 
   const identity = createProcessIdentity();
   const overrides = customQueries(DUMP_QUERIES, settings);
   const store = await openStateOnly({ ...settings, overrides }, { ...opening, services, identity, dryRun });
-  const result = await loadSubfolders(store, dirKeys, dryRun);
+  const result = await runRegistered(
+    {
+      stateStore: store,
+      job: 'dump',
+      isShared: false,
+      identity,
+      logger,
+      dryRun,
+      counters: () => ({}),
+      work: () => loadSubfolders(store, dirKeys, dryRun),
+      summarize: ({ listed, new: added }) => ({ succeeded: true, exitMessage: `${listed} listed, ${added} new` }),
+    },
+    context,
+  );
   const newRows = dryRun ? 'would be new' : 'new';
   context.stdout.write(
     options['json'] === true

@@ -5,6 +5,7 @@ import { createProcessIdentity } from '@object-transfer/core/runtime/process-ide
 import type { PublishCounters, PublishResult } from '@object-transfer/publisher/publish-counters';
 import { publishObjects } from '@object-transfer/publisher/publish-objects';
 import { EXIT_CODES } from '../exit-codes.ts';
+import { publishListed } from './publisher-manifest.ts';
 import { addSubfolderPublishers } from './publisher-subfolders.ts';
 import { nameModes } from '../options/name-modes.ts';
 import { addFieldOptions, type ParsedOptions } from '../options/field-options.ts';
@@ -17,6 +18,7 @@ import { publisherOptions } from '../wiring/object-publisher.ts';
 import { openBackends, tieState } from '../wiring/open-backends.ts';
 import { OBJECT_TOPIC } from '../wiring/embedded-topics.ts';
 import { publisherPubsub } from '../wiring/pubsub.ts';
+import { runRegistered } from '../wiring/registered.ts';
 import { openServices } from '../wiring/services.ts';
 import { openSourceBucket } from '../wiring/source-bucket.ts';
 
@@ -27,11 +29,14 @@ export function addPublisherCommand(program: Command, context: CommandContext): 
     .command('objects')
     .alias('publishObjectsList')
     .description('publishes the objects of every subfolder that has not been published yet')
+    .option('--manifest <file>', 'publish the objects of this list instead, as `diff --format manifest` writes it')
     .option('--dry-run', 'list and count; claim and publish nothing')
     .option('--json', 'print the counts as JSON');
   addSubfolderPublishers(publisher, context);
   addFieldOptions(objects, PUBLISHER_OBJECTS).action(async (options: ParsedOptions) => {
-    process.exitCode = await publish(options, context);
+    const { manifest } = options;
+    process.exitCode =
+      typeof manifest === 'string' ? await publishListed(manifest, options, context) : await publish(options, context);
   });
 }
 
@@ -61,19 +66,33 @@ async function publish(options: ParsedOptions, context: CommandContext): Promise
   const backends = await openBackends(state, publisherPubsub(settings), { ...opening, services, identity, dryRun });
   await tieState(backends.stateStore, state, dryRun);
   const leaseSeconds = settings.leaseMs / 1000;
-  const result = await publishObjects({
-    ...publisherOptions(settings, source.lister, backends, identity, settings.pubsubTopicId ?? OBJECT_TOPIC),
-    dryRun,
-    waitForOthersMs: settings.leaseMs + LEASE_MARGIN_MS,
-    pollMs: POLL_MS,
-    onWaiting: (subfolders) => {
-      logger.info({ subfolders, leaseSeconds }, 'waiting for what other publishers hold, in case one of them is dead');
+  const work = (signal: AbortSignal): Promise<PublishResult> =>
+    publishObjects({
+      ...publisherOptions(settings, source.lister, backends, identity, settings.pubsubTopicId ?? OBJECT_TOPIC),
+      dryRun,
+      waitForOthersMs: settings.leaseMs + LEASE_MARGIN_MS,
+      pollMs: POLL_MS,
+      onWaiting: (subfolders) => {
+        logger.info(
+          { subfolders, leaseSeconds },
+          'waiting for what other publishers hold, in case one of them is dead',
+        );
+      },
+      onProgress: (counters) => {
+        published = counters;
+      },
+      signal,
+    });
+  const run = { stateStore: backends.stateStore, job: 'publisher objects', isShared: true, identity, logger, dryRun };
+  const result = await runRegistered(
+    {
+      ...run,
+      counters: () => ({ ...published }),
+      work,
+      summarize: (done) => ({ succeeded: done.failures.length === 0, exitMessage: summarize(done, dryRun).trimEnd() }),
     },
-    onProgress: (counters) => {
-      published = counters;
-    },
-    signal: stop,
-  });
+    context,
+  );
   for (const { dirKey, code, message: reason } of result.failures) {
     logger.error({ dirKey, code, reason }, 'a subfolder could not be published');
   }

@@ -50,9 +50,14 @@ export function encodeObjectMessage(dir: string, objects: readonly ExpectedObjec
   );
 }
 
-/** For an object whose size and ETag nobody knows yet: the reference's shape, which asks the worker to look them up. */
+/** {@link encodeKeysMessage} of one. */
 export function encodeKeyMessage(key: string): string {
-  return checkedSize(JSON.stringify([key]));
+  return encodeKeysMessage([key]);
+}
+
+/** For objects whose size and ETag nobody knows yet: the reference's shape, which asks the worker to look them up. */
+export function encodeKeysMessage(keys: readonly string[]): string {
+  return checkedSize(JSON.stringify(keys));
 }
 
 /** @throws MessageError `MESSAGE_TOO_LARGE` beyond {@link MAX_MESSAGE_BYTES} */

@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs';
 import { TextDecoder } from 'node:util';
-import { dumpFormatError } from './dump-format-error.ts';
 
 export interface Line {
   /** From 1. */
@@ -9,23 +8,28 @@ export interface Line {
   readonly text: string;
 }
 
-/** No S3 key has more than 1,024 bytes: a line this long is not of a list of subfolders. */
+/** No S3 key has more than 1,024 bytes: a line this long is not of a list of keys. */
 const MAX_LINE_BYTES = 64 * 1024;
 const LINE_FEED = 0x0a;
 
 /**
  * Reads the lines of a UTF-8 file of any size in bounded memory. Only LF and CRLF end a line: keys may hold a lone CR and the
  * Unicode line separators, at which `readline` would cut them in two. A byte order mark at the start is dropped.
- * @throws ConfigurationError `CONFIG_DUMP_FILE_FORMAT` for bytes that are not UTF-8 and for endless lines
+ * @param problem makes the error for what is wrong with a line, by its number
+ * @throws what `problem` makes, for bytes that are not UTF-8 and for endless lines
  */
-export async function* splitLines(path: string, signal: AbortSignal): AsyncGenerator<Line> {
+export async function* splitLines(
+  path: string,
+  problem: (line: number, reason: string) => Error,
+  signal: AbortSignal,
+): AsyncGenerator<Line> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let number = 0;
   let rest: Buffer = Buffer.alloc(0);
 
   function* linesOf(block: Buffer): Generator<Line> {
     const first = number + 1;
-    for (const raw of decodeBlock(path, decoder, block, first).split('\n')) {
+    for (const raw of decodeBlock(decoder, block, first, problem).split('\n')) {
       number += 1;
       const text = number === 1 && raw.startsWith('\uFEFF') ? raw.slice(1) : raw;
       yield { number, text: text.endsWith('\r') ? text.slice(0, -1) : text };
@@ -41,17 +45,22 @@ export async function* splitLines(path: string, signal: AbortSignal): AsyncGener
       rest = chunk.subarray(end + 1);
     }
     if (rest.length > MAX_LINE_BYTES) {
-      throw dumpFormatError(path, number + 1, 'the line is longer than any key: this is not a list of subfolders');
+      throw problem(number + 1, 'the line is longer than any key can be');
     }
   }
   if (rest.length > 0) yield* linesOf(rest);
 }
 
-function decodeBlock(path: string, decoder: TextDecoder, block: Buffer, firstLine: number): string {
+function decodeBlock(
+  decoder: TextDecoder,
+  block: Buffer,
+  firstLine: number,
+  problem: (line: number, reason: string) => Error,
+): string {
   try {
     return decoder.decode(block);
   } catch {
-    throw dumpFormatError(path, firstLine + lineOfBadByte(decoder, block), notUtf8(block));
+    throw problem(firstLine + lineOfBadByte(decoder, block), notUtf8(block));
   }
 }
 
