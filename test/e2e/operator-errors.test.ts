@@ -85,7 +85,7 @@ describe('errors retry', () => {
     const result = await rig.command('errors', 'retry');
     expectExitCode(result, 0);
     expect(result.stdout).toBe(
-      '4 keys published again to objects; 1 error left out: only the destination has the object, nothing is to be transferred\n',
+      '4 keys published again to objects; 1 error left out: the object is at the destination only\n',
     );
     expect(await publishedKeys()).toEqual([
       String.raw`["root/a/1 \"é\""]`,

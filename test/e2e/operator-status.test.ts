@@ -116,14 +116,10 @@ describe('status', () => {
     expect(text.stdout.match(/NO SIGN OF LIFE since \d{4}-/g)).toHaveLength(2);
   });
 
-  it("counts what a run's workers have done where the run does not say", async () => {
+  it("counts what a run's processes have reported and it does not know yet, and each run once", async () => {
     const { stateStore } = await rig.open();
-    const runId = await beginRunElsewhere({ stateStore }, 'run');
-    for (const [workerId, objectsTransferred] of [
-      ['w1', 3],
-      ['w2', 4],
-    ] as const) {
-      await stateStore.reportWorker({
+    const report = (workerId: string, runId: string, objectsTransferred: number) =>
+      stateStore.reportWorker({
         workerId,
         runId,
         mode: 'cdnTransfer',
@@ -131,11 +127,19 @@ describe('status', () => {
         pid: 1,
         counters: { objectsTransferred },
       });
-    }
+    const ended = await beginRunElsewhere({ stateStore }, 'worker cdnTransfer#1');
+    await report('w1', ended, 90);
+    await stateStore.endRun(ended, 'SUCCEEDED', undefined, { objectsTransferred: 100 });
+    const silent = await beginRunElsewhere({ stateStore }, 'run');
+    await report('w2', silent, 20);
+    await stateStore.abandonRun(silent, 'in the way');
+    const running = await beginRunElsewhere({ stateStore }, 'worker cdnTransfer#2', { objectsTransferred: 1 });
+    await report('w3', running, 3);
+    await report('w4', running, 4);
     const { stdout } = await rig.command('status', '--json');
     expect(JSON.parse(stdout)).toMatchObject({
-      objects: { transferred: 7 },
-      runs: [{ counters: { objectsTransferred: 7 } }],
+      objects: { transferred: 127 },
+      runs: [{ runId: running, counters: { objectsTransferred: 7 } }],
     });
   });
 

@@ -36,11 +36,20 @@ describe('run', () => {
       subfolders: 3,
       objects: { listed: 15, transferred: 15, skipped: 0, failed: 0 },
       bytes: { listed: bytes, transferred: bytes },
+      rounds: { checks: 1, repairs: 0, objectsRepaired: 0 },
       verified: true,
       failures: [],
       elapsedMs: expect.any(Number),
     });
-    expect(Object.keys(report ?? {})).toEqual(['subfolders', 'objects', 'bytes', 'verified', 'failures', 'elapsedMs']);
+    expect(Object.keys(report ?? {})).toEqual([
+      'subfolders',
+      'objects',
+      'bytes',
+      'rounds',
+      'verified',
+      'failures',
+      'elapsedMs',
+    ]);
     expect(stdout).toContain('VERIFIED');
     expect(await readdir(rehearsal.directory)).toEqual(['object-transfer.sqlite', 'report.json']);
     expect(await rehearsal.destination()).toEqual(contents);

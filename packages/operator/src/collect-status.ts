@@ -61,8 +61,8 @@ export async function collectStatus(store: StatusStore, maxRsyncAttempts: number
   const byCode = await store.countOpenObjectErrors();
   const at = new Date();
   const unended = await listUnendedRuns(store);
-  const runs = await Promise.all(unended.map(async (run) => toEntry(run, await countersOf(store, run), at)));
-  const counted = await sumCounters(store);
+  const runs = await Promise.all(unended.map(async (run) => toEntry(run, await countersSoFar(store, run), at)));
+  const counted = await sumCounters(store, runs);
   const { total: listed, waiting, objectsPublished, bytesPublished, ...funnel } = counts;
   return {
     at,
@@ -93,17 +93,33 @@ function toEntry(run: RunRecord, counters: RunCounters, now: Date): RunStatusEnt
   };
 }
 
-async function sumCounters(store: StatusStore): Promise<RunCounters> {
+/** Of the unended, what is known already. */
+async function sumCounters(store: StatusStore, unended: readonly RunStatusEntry[]): Promise<RunCounters> {
   const sums: Record<string, number> = {};
-  for (const run of await store.listRuns({ limit: COUNTED_RUNS })) addTo(sums, await countersOf(store, run));
+  for (const { counters } of unended) addTo(sums, counters);
+  const known = new Set(unended.map(({ runId }) => runId));
+  for (const run of await store.listRuns({ limit: COUNTED_RUNS })) {
+    if (!known.has(run.runId)) addTo(sums, await countersInTheEnd(store, run));
+  }
   return sums;
 }
 
-/** What a run has counted itself, or else its workers for it. */
-async function countersOf(store: Pick<StateStore, 'listWorkers'>, run: RunRecord): Promise<RunCounters> {
-  if (Object.keys(run.counters).length > 0) return run.counters;
+/** While a run has processes of its own, they report sooner than they tell it; where it has none, it knows as much. */
+async function countersSoFar(store: Pick<StateStore, 'listWorkers'>, run: RunRecord): Promise<RunCounters> {
+  const counters: Record<string, number> = { ...run.counters };
+  for (const [name, count] of Object.entries(await countersOfWorkers(store, run))) {
+    counters[name] = Math.max(counters[name] ?? 0, count);
+  }
+  return counters;
+}
+
+async function countersInTheEnd(store: Pick<StateStore, 'listWorkers'>, run: RunRecord): Promise<RunCounters> {
+  return Object.keys(run.counters).length > 0 ? run.counters : countersOfWorkers(store, run);
+}
+
+async function countersOfWorkers(store: Pick<StateStore, 'listWorkers'>, { runId }: RunRecord): Promise<RunCounters> {
   const sums: Record<string, number> = {};
-  for (const { counters } of await store.listWorkers(run.runId)) addTo(sums, counters);
+  for (const { counters } of await store.listWorkers(runId)) addTo(sums, counters);
   return sums;
 }
 

@@ -10,6 +10,7 @@ const FIGURES: ReportFigures = {
   objectsTransferred: 4,
   bytesTransferred: 400,
   failures: [],
+  rounds: { checks: 1, repairs: 0, objectsRepaired: 0 },
   elapsedMs: 5,
 };
 
@@ -18,6 +19,7 @@ test('what was equal without having been copied counts as skipped', () => {
     subfolders: 2,
     objects: { listed: 10, transferred: 4, skipped: 6, failed: 0 },
     bytes: { listed: 1000, transferred: 400 },
+    rounds: FIGURES.rounds,
     verified: true,
     failures: [],
     elapsedMs: 5,

@@ -14,6 +14,14 @@ export interface MigrationReport {
     readonly failed: number;
   };
   readonly bytes: { readonly listed: number; readonly transferred: number };
+  readonly rounds: {
+    /** Comparisons of all subfolders. */
+    readonly checks: number;
+    /** Of these, those after which something was transferred once more. */
+    readonly repairs: number;
+    /** What was transferred once more because a comparison found it missing or different, each time counted. */
+    readonly objectsRepaired: number;
+  };
   /** True only where the listings of both sides were compared object by object, and every source object was proven equal. */
   readonly verified: boolean;
   /** At most {@link MAX_REPORTED_FAILURES}, in the order of their keys; the state file has them all. */
@@ -41,6 +49,7 @@ export interface ReportFigures {
   readonly bytesTransferred: number;
   /** In any order; where there are too many for a report, the first ones go in. */
   readonly failures: readonly ReportedFailure[];
+  readonly rounds: MigrationReport['rounds'];
   readonly elapsedMs: number;
 }
 
@@ -60,6 +69,7 @@ export function createReport(figures: ReportFigures): MigrationReport {
       failed: figures.objectsNotEqual,
     },
     bytes: { listed: figures.bytesListed, transferred: figures.bytesTransferred },
+    rounds: figures.rounds,
     verified: figures.unverifiedSubfolders === 0 && figures.objectsNotEqual === 0 && figures.failures.length === 0,
     failures: figures.failures.slice(0, MAX_REPORTED_FAILURES).toSorted((a, b) => compareUtf8(a.key, b.key)),
     elapsedMs: figures.elapsedMs,

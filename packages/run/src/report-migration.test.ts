@@ -48,6 +48,7 @@ function report(sources: Partial<ReportSources> = {}): Promise<MigrationReport> 
     mapping,
     worked: NOTHING_WORKED,
     subfolderFailures: [],
+    rounds: { checks: 1, repairs: 0, objectsRepaired: 0 },
     elapsedMs: 1,
     ...sources,
   });
@@ -63,6 +64,7 @@ test('sums up what every subfolder holds', async () => {
     bytes: { listed: 200, transferred: 150 },
     verified: true,
     failures: [],
+    rounds: { checks: 1, repairs: 0, objectsRepaired: 0 },
     elapsedMs: 1,
   });
 });

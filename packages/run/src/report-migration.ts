@@ -3,7 +3,13 @@ import { isVerified, type Subfolder } from '@object-transfer/core/domain/subfold
 import type { StateStore } from '@object-transfer/core/ports/state-store';
 import { eachSubfolder } from './each-subfolder.ts';
 import type { WorkerTotals } from './migration-progress.ts';
-import { createReport, MAX_REPORTED_FAILURES, type MigrationReport, type ReportedFailure } from './migration-report.ts';
+import {
+  createReport,
+  MAX_REPORTED_FAILURES,
+  type MigrationReport,
+  type ReportedFailure,
+  type ReportFigures,
+} from './migration-report.ts';
 
 export interface ReportSources {
   readonly stateStore: StateStore;
@@ -11,6 +17,7 @@ export interface ReportSources {
   readonly worked: WorkerTotals;
   /** Subfolders that could not be published or compared. */
   readonly subfolderFailures: readonly ReportedFailure[];
+  readonly rounds: ReportFigures['rounds'];
   readonly elapsedMs: number;
 }
 
@@ -46,6 +53,7 @@ export async function reportMigration(sources: ReportSources): Promise<Migration
       ...unexplained,
       ...objectErrors.map(({ key, code, message }) => ({ key, code, message })),
     ],
+    rounds: sources.rounds,
     elapsedMs: sources.elapsedMs,
   });
 }

@@ -1,5 +1,6 @@
 import { errorFields } from '@object-transfer/core/domain/classify-error';
 import { subfolderPrefix } from '@object-transfer/core/domain/key-mapping';
+import { DEFAULT_MAX_RSYNC_ATTEMPTS } from '@object-transfer/core/domain/subfolder';
 import type { EmbeddedQueueControl } from '@object-transfer/core/ports/message-queue';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import { isLeaseOwnerGone, type ProcessIdentity } from '@object-transfer/core/runtime/process-identity';
@@ -32,6 +33,8 @@ export interface MigrationOptions {
   readonly steps: MigrationSteps;
   readonly identity: ProcessIdentity;
   readonly logger: Logger;
+  /** Times that what a comparison found unequal is transferred once more; default 3. */
+  readonly maxRepairs?: number | undefined;
   /** Messages on the queue beyond which publishing waits; default 20,000: minutes of work, and megabytes of disk. */
   readonly maxWaitingMessages?: number | undefined;
   /** Called about once a second, and at every change of phase. */
@@ -70,8 +73,6 @@ export interface WorkerGroup {
   stop(): Promise<void>;
 }
 
-/** Rounds of transferring and checking, the first included. */
-const MAX_ROUNDS = 3;
 const MAX_WAITING_MESSAGES = 20_000;
 /** Between looks at subfolders that somebody else holds. */
 const LEASE_POLL_MS = 1_000;
@@ -102,7 +103,9 @@ async function migrate(options: MigrationOptions, runId: string, signal: AbortSi
     await tracker.enter('listing');
     await options.steps.dump(signal);
     let subfolderFailures: readonly ReportedFailure[] = [];
-    for (let round = 1; round <= MAX_ROUNDS; round++) {
+    const lastRound = 1 + (options.maxRepairs ?? DEFAULT_MAX_RSYNC_ATTEMPTS);
+    const rounds = { checks: 0, repairs: 0, objectsRepaired: 0 };
+    for (let round = 1; round <= lastRound; round++) {
       tracker.subfolders = (await stateStore.countSubfolders()).total;
       await tracker.enter('transferring');
       const notPublished = await transfer(options, runId, tracker, signal);
@@ -111,7 +114,7 @@ async function migrate(options: MigrationOptions, runId: string, signal: AbortSi
         {
           ...options.verification,
           runStartedAt: startedAt,
-          republish: round < MAX_ROUNDS,
+          republish: round < lastRound,
           makeRoom: (checkSignal) => workOff(options, runId, checkSignal),
           onPublished: (objects, bytes) => tracker.addPublished(objects, bytes),
           onChecked: () => tracker.subfoldersChecked++,
@@ -119,6 +122,9 @@ async function migrate(options: MigrationOptions, runId: string, signal: AbortSi
         signal,
       );
       subfolderFailures = [...notPublished, ...checked.failures];
+      rounds.checks++;
+      if (checked.republished > 0) rounds.repairs++;
+      rounds.objectsRepaired += checked.republished;
       const newSubfolders = await options.steps.dump(signal);
       if (checked.republished === 0 && newSubfolders === 0 && !checked.mayPass) break;
       options.logger.warn(
@@ -131,6 +137,7 @@ async function migrate(options: MigrationOptions, runId: string, signal: AbortSi
       mapping,
       worked: await tracker.workerTotals(),
       subfolderFailures,
+      rounds,
       elapsedMs: Date.now() - startedAt.getTime(),
     });
   } finally {

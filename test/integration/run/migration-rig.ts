@@ -96,6 +96,7 @@ export class MigrationRig {
           identity,
           logger: this.#logger,
           maxWaitingMessages: settings.maxWaitingMessages,
+          maxRepairs: 2,
           onProgress: ({ phase }) => {
             if (phase === this.phases.at(-1)) return;
             this.phases.push(phase);

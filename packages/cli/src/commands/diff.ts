@@ -57,7 +57,10 @@ async function writeDifferences(options: ParsedOptions, context: CommandContext)
 }
 
 function summarize({ written, leftOut }: ExportedDifferences, file: string): string {
-  const left = leftOut === 0 ? '' : `; ${formatCountOf(leftOut, 'object')} left out: only the destination has them`;
+  const left =
+    leftOut === 0
+      ? ''
+      : `; ${formatCountOf(leftOut, 'object')} left out: ${leftOut === 1 ? 'it is' : 'they are'} at the destination only`;
   return `${formatCountOf(written, 'object')} written to ${file}${left}\n`;
 }
 

@@ -27,9 +27,6 @@ export function totalOf(counts: readonly ObjectErrorCount[]): number {
 /** What `errors retry` did. */
 export function retryText({ published, extra }: RetriedErrors, topic: string | undefined): string {
   const verb = topic === undefined ? 'would be published again' : `published again to ${topic}`;
-  const left =
-    extra === 0
-      ? ''
-      : `; ${formatCountOf(extra, 'error')} left out: only the destination has the object, nothing is to be transferred`;
+  const left = extra === 0 ? '' : `; ${formatCountOf(extra, 'error')} left out: the object is at the destination only`;
   return `${formatCountOf(published, 'key')} ${verb}${left}\n`;
 }

@@ -8,6 +8,7 @@ const REPORT: MigrationReport = {
   bytes: { listed: 3 * 1024 ** 3, transferred: 1024 ** 2 },
   verified: true,
   failures: [],
+  rounds: { checks: 1, repairs: 0, objectsRepaired: 0 },
   elapsedMs: 65_000,
 };
 
@@ -25,6 +26,7 @@ test('says what was done, and that it is proven', () => {
     '  transferred  2,345 (1.00 MiB)',
     '  skipped      10,000 (already there, proven equal)',
     '  failed       0',
+    '  compared     1 time, 0 objects repaired',
     '  time         01:05',
     '',
     expect.stringMatching(/^VERIFIED: /),

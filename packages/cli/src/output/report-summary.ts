@@ -6,12 +6,13 @@ const SHOWN_FAILURES = 10;
 
 /** The report as a person reads it. */
 export function summarizeReport(report: MigrationReport): string {
-  const { objects, bytes } = report;
+  const { objects, bytes, rounds } = report;
   const lines = [
     `${formatCountOf(report.subfolders, 'subfolder')}, ${formatCountOf(objects.listed, 'object')}, ${formatBytes(bytes.listed)}`,
     `  transferred  ${formatCount(objects.transferred)} (${formatBytes(bytes.transferred)})`,
     `  skipped      ${formatCount(objects.skipped)} (already there, proven equal)`,
     `  failed       ${formatCount(objects.failed)}`,
+    `  compared     ${formatCountOf(rounds.checks, 'time')}, ${formatCountOf(rounds.objectsRepaired, 'object')} repaired`,
     `  time         ${formatDuration(report.elapsedMs)}`,
     '',
   ];

@@ -11,6 +11,7 @@ const REPORT: MigrationReport = {
   bytes: { listed: 1, transferred: 1 },
   verified: true,
   failures: [],
+  rounds: { checks: 1, repairs: 0, objectsRepaired: 0 },
   elapsedMs: 1,
 };
 

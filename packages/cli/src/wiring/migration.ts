@@ -92,6 +92,7 @@ export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Pro
       queue: state.queue,
       identity,
       logger,
+      maxRepairs: settings.maxRsyncAttempts,
       onProgress: wiring.onProgress,
       steps: {
         dump: async (stepSignal) => {

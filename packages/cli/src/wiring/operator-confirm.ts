@@ -14,7 +14,13 @@ export async function confirm(question: string, { input, output, signal }: Confi
   output.write(`${question} [y/N] `);
   // The terminal stays in its line mode, where Ctrl-C is a signal.
   const lines = createInterface({ input, terminal: false, signal });
-  for await (const line of lines) return /^y(?:es)?$/i.test(line.trim());
-  signal.throwIfAborted();
-  return false;
+  try {
+    for await (const line of lines) return /^y(?:es)?$/i.test(line.trim());
+    signal.throwIfAborted();
+    return false;
+  } finally {
+    lines.close();
+    // A terminal that is still being read keeps the process alive.
+    input.pause();
+  }
 }

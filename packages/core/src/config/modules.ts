@@ -167,6 +167,7 @@ export const RUN = {
     'numMessages',
     'leaseMs',
     'processes',
+    'maxRsyncAttempts',
   ],
   optional: ['awsRegion', 'gcsStorageClass', ...CDN_OPTIONAL],
   fleetRequired: [],
