@@ -28,3 +28,10 @@ it('ends with the reason of the signal where nobody answers', async () => {
   setImmediate(() => stop.abort(new Error('stopped by SIGINT')));
   await expect(asked).rejects.toThrow('stopped by SIGINT');
 });
+
+it('reads no more once it is answered: a terminal that is still being read keeps the process alive', async () => {
+  const input = new PassThrough();
+  input.write('y\n');
+  expect(await confirm('reset all?', { input, output: new PassThrough(), signal: NEVER })).toBe(true);
+  expect(input.isPaused()).toBe(true);
+});
