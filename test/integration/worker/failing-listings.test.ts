@@ -138,6 +138,9 @@ function failThirdPage(side: Side, fault: Fault, nth = 1): void {
   });
 }
 
+/** An engine that finds nothing to do. */
+const nothing = () => Promise.resolve();
+
 function withoutTimes(row: Subfolder): Partial<Subfolder> {
   return {
     ...row,
@@ -200,6 +203,20 @@ describe('where the third page of a listing', () => {
     // What was missing on the pages before has arrived, and stays.
     expect(rig.names()).toEqual([...arrived, nameOf(1)].toSorted());
   });
+
+  test.each(CASES.filter(({ what }) => ['answers 503', 'hangs up', 'is cut off'].includes(what)))(
+    'of $side $what, nothing is deleted after another engine has synchronized the folder',
+    async ({ side, code, fault }) => {
+      const arrived = rig.names();
+      failThirdPage(side, fault);
+      expect(await rig.repair(DIR, { comparison, deleteExtra: true, syncFolder: nothing })).toMatchObject({
+        status: 'failed',
+        error: { code: expect.stringMatching(code) as string },
+      });
+      expect(rig.deletions).toBe(0);
+      expect(rig.names()).toEqual(arrived);
+    },
+  );
 
   test.each(CASES)(
     'of $side $what when the figures are taken again, the repair has failed and its figures are those of before',

@@ -192,6 +192,28 @@ describe('a repair', () => {
     expect(Object.keys(await rig.arrived())).toEqual(names);
   });
 
+  test('names an object that GCS can have under no name, and is not done before it is gone', async () => {
+    rig.put('dir/a\nb', 'with a line break');
+    await rig.repair('dir/');
+    expect(await rig.openErrors('dir/')).toEqual(['DESTINATION_NAME_FORBIDDEN dir/a\nb']);
+    expect(await rig.status('dir/')).toBe('mismatched');
+    rig.clouds.source.delete(`${S3_ROOT}dir/a\nb`);
+    await rig.repair('dir/');
+    expect(await rig.openErrors('dir/')).toEqual([]);
+    expect(await rig.status('dir/')).toBe('verified');
+  });
+
+  test('of a large object moves it in parts and leaves none of them', async () => {
+    const body = 'x'.repeat(2500);
+    rig.put('dir/large', body);
+    rig.write('dir/large', body.slice(0, 1000));
+    const transfer = { ...rig.repairing().transfer, partSizeBytes: 1000 };
+    await rig.repair('dir/', { transfer, deleteExtra: true });
+    expect(await rig.arrived()).toMatchObject({ 'dir/large': body });
+    expect(rig.clouds.leftovers()).toEqual([]);
+    expect(await rig.status('dir/')).toBe('verified');
+  });
+
   test('does nothing where somebody is at work on the subfolder', async () => {
     rig.remove('dir/bravo');
     await rig.state.stateStore.startSyncCheck('dir/', 'somebody:2:00000000', LEASE_MS);

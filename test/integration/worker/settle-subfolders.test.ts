@@ -333,6 +333,25 @@ describe.each(['syncCheck', 'rsync'] as const)('%s of a subfolder', (work) => {
     expect(context.counters.toRecord()).toEqual(new SubfolderCounters().toRecord());
   });
 
+  test('that somebody else took over on the way is theirs, and its message comes back', async () => {
+    await fill('a/');
+    const held = gate('gcs');
+    const context = settling(work);
+    const settled = settleSubfolders(context, await publishDirs('a/'), never);
+    await held.asked;
+    rig.state.advance(LEASE_MS);
+    const theirs = await rig.state.stateStore.startSyncCheck('a/', SOMEBODY, LONG_MS);
+    expect(theirs).toBeDefined();
+    const before = await rig.row('a/');
+    held.open();
+    await settled;
+    expect(await rig.row('a/')).toEqual(before);
+    // The lease of the message has run out with that of the row.
+    expect(await backlog()).toEqual({ ...EMPTY, waiting: 1 });
+    expect(await backlog('errors')).toEqual(EMPTY);
+    expect(context.counters.toRecord()).toEqual(new SubfolderCounters().toRecord());
+  });
+
   test('that a publisher still holds is begun as soon as it lets go', async () => {
     await fill('a/');
     const { stateStore } = rig.state;
