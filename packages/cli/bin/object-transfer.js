@@ -1,4 +1,6 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=8
+// The space for new objects is let grow to 16 MiB by default, of which V8 keeps three: what a listing leaves behind there took a
+// comparison of a million objects to 270 MiB, and takes it to 200 with half of that, at the same CPU time.
 // Plain JavaScript, because it must start under whatever Node there is: the tool itself runs its TypeScript directly,
 // which takes Node 24. Where this Node is older, the one that the lock file brings along takes over.
 import { spawn } from 'node:child_process';
@@ -8,6 +10,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const REQUIRED_MAJOR = 24;
+/** As above; processes that are forked inherit it. */
+const MAX_SEMI_SPACE = '--max-semi-space-size=8';
 
 if (Number(process.versions.node.split('.')[0]) >= REQUIRED_MAJOR) {
   // node:sqlite is still marked experimental; every other warning is told as ever.
@@ -26,7 +30,7 @@ if (Number(process.versions.node.split('.')[0]) >= REQUIRED_MAJOR) {
     );
     process.exit(3);
   }
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+  const child = spawn(node, [MAX_SEMI_SPACE, fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, OBJECT_TRANSFER_LAUNCHED: '1' },
     // Out of reach of the terminal's Ctrl-C, which would come twice: once from there and once from here.

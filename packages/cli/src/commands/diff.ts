@@ -20,7 +20,7 @@ export function addDiffCommand(program: Command, context: CommandContext): void 
     .addOption(
       new Option(
         '--format <format>',
-        'text, jsonl, csv (RFC 4180), or manifest: the keys that are to be transferred, for `publisher objects --manifest` (default: text)',
+        'csv is RFC 4180; manifest has the keys that are to be transferred, for `publisher objects --manifest` (default: text)',
       ).choices(Object.keys(DIFFERENCE_FORMATS)),
     )
     .option('--output <file>', 'write to this file, which is replaced when all is written')

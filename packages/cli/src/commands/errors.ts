@@ -20,9 +20,8 @@ export function addErrorsCommand(program: Command, context: CommandContext): voi
     .command('list')
     .description('counts the open errors by code and shows the first of them; changes nothing')
     .option('--limit <n>', `errors that are shown (default: ${DEFAULT_LIMIT})`, parseLimit);
-  addSelection(list)
-    .option('--json', 'print counts and errors as JSON')
-    .action((options: ParsedOptions) => listErrors(options, context));
+  list.option('--json', 'print counts and errors as JSON');
+  addSelection(list).action((options: ParsedOptions) => listErrors(options, context));
   const retry = errors
     .command('retry')
     .description(
@@ -30,9 +29,8 @@ export function addErrorsCommand(program: Command, context: CommandContext): voi
         'is transferred or found equal. In a fleet, pubsub_topic_id is that of `publisher objects`',
     )
     .option('--dry-run', 'say how many keys would be published; publish nothing');
-  addSelection(retry)
-    .option('--json', 'print the counts as JSON')
-    .action((options: ParsedOptions) => retryOpenErrors(options, context));
+  retry.option('--json', 'print the counts as JSON');
+  addSelection(retry).action((options: ParsedOptions) => retryOpenErrors(options, context));
 }
 
 function addSelection(command: Command): Command {

@@ -14,7 +14,7 @@ import { type OpenOptions, openStateOnly } from './open-backends.ts';
 import { openStateFile } from './open-state-file.ts';
 import { openServices } from './services.ts';
 
-export type OperatorSettings = ModuleSettings<typeof OPERATOR>;
+type OperatorSettings = ModuleSettings<typeof OPERATOR>;
 
 /** What a command of the operator's works with. */
 export interface OperatorState {
