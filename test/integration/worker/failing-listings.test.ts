@@ -11,7 +11,7 @@ import { SubfolderRig } from './subfolder-rig.ts';
 
 const DIR = 'many/';
 const OBJECTS = 2_100;
-const POOL = { connections: 8, connectTimeoutMs: 2_000, headersTimeoutMs: 150, bodyTimeoutMs: 150 };
+const POOL = { connections: 8, connectTimeoutMs: 2_000, headersTimeoutMs: 300, bodyTimeoutMs: 300 };
 const RETRIES = { maxAttempts: 2, baseDelayMs: 1, maxDelayMs: 1 };
 
 type Side = 's3' | 'gcs';

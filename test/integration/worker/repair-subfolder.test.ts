@@ -329,7 +329,7 @@ describe('a repair whose lease is lost on the way', () => {
       onAsked();
       return true;
     });
-    const leaseMs = 600;
+    const leaseMs = 3_000;
     const repair = rig.repair('dir/', { deleteExtra: true, leaseMs });
     await asked;
     rig.state.advance(leaseMs);
