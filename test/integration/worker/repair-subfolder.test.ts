@@ -251,6 +251,12 @@ describe('a repair', () => {
   });
 });
 
+/** Another engine transfers by itself, and leaves the deletions to the repair; this one finds nothing to transfer. */
+const ENGINES = [
+  ['native', {}],
+  ['another engine', { syncFolder: () => Promise.resolve() }],
+] as const;
+
 describe('what only the destination has', () => {
   beforeEach(async () => {
     await fillSubfolder(rig, 'dir/');
@@ -260,17 +266,17 @@ describe('what only the destination has', () => {
     await rig.check('dir/');
   });
 
-  test('stays, and is named, where nobody asked for its deletion', async () => {
-    await rig.repair('dir/');
+  test.each(ENGINES)('stays, and is named, where nobody asked for its deletion: %s', async (_, engine) => {
+    await rig.repair('dir/', engine);
     expect(rig.deletions).toBe(0);
     expect(await rig.openErrors('dir/')).toEqual(['CHECK_EXTRA dir/yankee', 'CHECK_EXTRA dir/zulu']);
     expect(await rig.status('dir/')).toBe('verified');
     expect(await rig.arrived()).toMatchObject({ 'dir/zulu': 'zulu' });
   });
 
-  test('goes where that is asked for, and nothing beside the subfolder does', async () => {
+  test.each(ENGINES)('goes where that is asked for, and nothing beside the subfolder does: %s', async (_, engine) => {
     for (const name of ['dir-zulu', 'dis/zulu', 'zulu']) rig.write(name, 'of others');
-    await rig.repair('dir/', { deleteExtra: true });
+    await rig.repair('dir/', { ...engine, deleteExtra: true });
     expect(rig.counters.objectsDeleted).toBe(2);
     const names = Object.keys(await rig.arrived());
     expect(names).toEqual(expect.arrayContaining(['dir-zulu', 'dis/zulu', 'zulu', 'dir/alpha']));
