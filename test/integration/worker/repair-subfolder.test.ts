@@ -1,30 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SOURCE_ETAG_METADATA } from '@object-transfer/core/domain/destination-object';
-import { isRepairDue, isVerified } from '@object-transfer/core/domain/subfolder';
+import { isRepairDue } from '@object-transfer/core/domain/subfolder';
 import { DESTINATION_BUCKET, isGet } from '../../fixtures/clouds.ts';
 import { LEASE_MS } from './embedded-state.ts';
 import { GCS_ROOT, S3_ROOT, SubfolderRig } from './subfolder-rig.ts';
-import { fillSubfolder, OBJECTS, TAMPERINGS } from './tamperings.ts';
+import { fillSubfolder, OBJECTS } from './tamperings.ts';
 
 let rig: SubfolderRig;
 beforeEach(async () => {
   rig = await SubfolderRig.start();
 });
 afterEach(() => rig.close());
-
-/** What the source has directly under a subfolder, by its name below the root. */
-async function sourceContent(dirKey: string): Promise<Record<string, string>> {
-  const content: Record<string, string> = {};
-  const prefix = S3_ROOT + dirKey;
-  for await (const { objects } of rig.clouds.lister.listObjects({ prefix, signal: AbortSignal.timeout(10_000) })) {
-    for (const { key } of objects) {
-      const object = await rig.clouds.source.content.stat(key);
-      const bytes = object?.open(0, object.size);
-      content[key.slice(S3_ROOT.length)] = Buffer.from(bytes as Uint8Array).toString();
-    }
-  }
-  return content;
-}
 
 /** Answers reads of an object through the CDN, and those alone. */
 function breakCdn(name: string, status: number): void {
@@ -34,37 +20,6 @@ function breakCdn(name: string, status: number): void {
     return true;
   });
 }
-
-describe.each(['dir/', ''])('where %j was tampered with', (dirKey) => {
-  beforeEach(async () => {
-    await fillSubfolder(rig, dirKey);
-    await rig.state.stateStore.addSubfolders([dirKey]);
-    await rig.check(dirKey);
-  });
-
-  test.each(TAMPERINGS)(
-    'the comparison names it and the repair proves the subfolder equal: $what',
-    async ({ tamper, errors, figures }) => {
-      expect(await rig.status(dirKey)).toBe('verified');
-      tamper(rig, dirKey);
-      expect(await rig.check(dirKey)).toMatchObject({ status: 'done', figures });
-      const named = errors.map((error) => error.replace(' ', ` ${dirKey}`));
-      expect(await rig.openErrors(dirKey)).toEqual(named);
-      const found = await rig.row(dirKey);
-      expect(found).toMatchObject(figures);
-      expect(isVerified(found)).toBe(errors.every((error) => error.startsWith('CHECK_EXTRA')));
-      expect(isRepairDue(found, true)).toBe(true);
-
-      expect(await rig.repair(dirKey, { deleteExtra: true })).toMatchObject({ status: 'done' });
-      expect(await rig.openErrors(dirKey)).toEqual([]);
-      const repaired = await rig.row(dirKey);
-      expect(isVerified(repaired)).toBe(true);
-      expect(isRepairDue(repaired, true)).toBe(false);
-      expect(repaired).toMatchObject({ s3ObjectCount: 5, gcsObjectCount: 5, extraCount: 0, rsyncFrequency: 1 });
-      expect(await rig.arrived()).toEqual(await sourceContent(dirKey));
-    },
-  );
-});
 
 describe('a repair', () => {
   beforeEach(async () => {
@@ -248,73 +203,6 @@ describe('a repair', () => {
     expect(third).toBeGreaterThanOrEqual(perPage - 256);
     expect(mostActive).toBeLessThanOrEqual(64);
     expect(await rig.status('many/')).toBe('verified');
-  });
-});
-
-/** Another engine transfers by itself, and leaves the deletions to the repair; this one finds nothing to transfer. */
-const ENGINES = [
-  ['native', {}],
-  ['another engine', { syncFolder: () => Promise.resolve() }],
-] as const;
-
-describe('what only the destination has', () => {
-  beforeEach(async () => {
-    await fillSubfolder(rig, 'dir/');
-    await rig.state.stateStore.addSubfolders(['dir/']);
-    rig.write('dir/yankee', 'yankee');
-    rig.write('dir/zulu', 'zulu');
-    await rig.check('dir/');
-  });
-
-  test.each(ENGINES)('stays, and is named, where nobody asked for its deletion: %s', async (_, engine) => {
-    await rig.repair('dir/', engine);
-    expect(rig.deletions).toBe(0);
-    expect(await rig.openErrors('dir/')).toEqual(['CHECK_EXTRA dir/yankee', 'CHECK_EXTRA dir/zulu']);
-    expect(await rig.status('dir/')).toBe('verified');
-    expect(await rig.arrived()).toMatchObject({ 'dir/zulu': 'zulu' });
-  });
-
-  test.each(ENGINES)('goes where that is asked for, and nothing beside the subfolder does: %s', async (_, engine) => {
-    for (const name of ['dir-zulu', 'dis/zulu', 'zulu']) rig.write(name, 'of others');
-    await rig.repair('dir/', { ...engine, deleteExtra: true });
-    expect(rig.counters.objectsDeleted).toBe(2);
-    const names = Object.keys(await rig.arrived());
-    expect(names).toEqual(expect.arrayContaining(['dir-zulu', 'dis/zulu', 'zulu', 'dir/alpha']));
-    expect(names.filter((name) => name.startsWith('dir/'))).toHaveLength(5);
-    expect(await rig.openErrors('dir/')).toEqual([]);
-  });
-
-  test('survives where it was written anew between the listing and the deletion', async () => {
-    rig.clouds.break('gcs', ({ method, url }) => {
-      if (method === 'DELETE' && url?.includes('zulu') === true) rig.write('dir/zulu', 'anew');
-      return false;
-    });
-    await rig.repair('dir/', { deleteExtra: true });
-    expect(await rig.arrived()).toMatchObject({ 'dir/zulu': 'anew' });
-    expect(Object.keys(await rig.arrived())).not.toContain('dir/yankee');
-    expect(await rig.openErrors('dir/')).toEqual(['CHECK_EXTRA dir/zulu']);
-    expect(await rig.row('dir/')).toMatchObject({ extraCount: 1 });
-  });
-
-  test('and cannot be deleted is named, and keeps nothing else from being repaired', async () => {
-    rig.remove('dir/bravo');
-    rig.clouds.break('gcs', ({ method, url }, response) => {
-      if (method !== 'DELETE' || url?.includes('yankee') !== true) return false;
-      response.writeHead(403).end();
-      return true;
-    });
-    await rig.repair('dir/', { deleteExtra: true });
-    expect(rig.counters.objectsDeleted).toBe(1);
-    expect(await rig.openErrors('dir/')).toEqual(['CHECK_EXTRA dir/yankee']);
-    expect(await rig.status('dir/')).toBe('verified');
-  });
-
-  test('stays where the filter leaves its source out', async () => {
-    rig.put('dir/zulu', 'of the source');
-    const comparison = rig.comparison({ filter: ({ key }) => !key.endsWith('zulu') });
-    await rig.repair('dir/', { comparison, deleteExtra: true });
-    expect(await rig.arrived()).toMatchObject({ 'dir/zulu': 'zulu' });
-    expect(rig.counters).toMatchObject({ objectsDeleted: 1, objectsTransferred: 0 });
   });
 });
 

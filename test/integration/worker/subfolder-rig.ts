@@ -13,7 +13,7 @@ import { LEASE_MS, openTestState, type TestState } from './embedded-state.ts';
 
 export const S3_ROOT = 'live/';
 export const GCS_ROOT = 'mirror/';
-export const OWNER = 'test:1:00000000';
+const OWNER = 'test:1:00000000';
 const MAPPING = { s3RootPrefix: S3_ROOT, gcsRootPrefix: GCS_ROOT };
 
 type PutOptions = Parameters<Clouds['put']>[2];
