@@ -134,8 +134,7 @@ describe('publishers and workers of comparisons and repairs', () => {
 });
 
 describe('sync', () => {
-  const flags = (): readonly string[] => workerOf('rsync').slice(2);
-  const sync = (...args: readonly string[]) => rehearsal.command('sync', ...args, ...flags());
+  const sync = (...args: readonly string[]) => rehearsal.command('sync', ...args, ...workerOf('rsync').slice(2));
 
   it('compares and repairs one subfolder, and leaves the others alone', async () => {
     tamper();
@@ -168,9 +167,8 @@ describe('sync', () => {
     tamper();
     const keys = [...contents.keys()];
     await writeFile(rehearsal.path('keys.jsonl'), keys.map((key) => `${JSON.stringify({ key })}\n`).join(''));
-    const published = await rehearsal.command(
-      ...['publisher', 'objects', '--manifest', 'keys.jsonl', '--s3-bucket', SOURCE_BUCKET, '--json'],
-    );
+    const listed = ['--manifest', 'keys.jsonl', '--s3-bucket', SOURCE_BUCKET, '--json'];
+    const published = await rehearsal.command('publisher', 'objects', ...listed);
     expectExitCode(published, 0);
     expect(JSON.parse(published.stdout)).toEqual({ objects: 80, messages: 2 });
     const result = await sync('--from-manifest', 'keys.jsonl');

@@ -6,7 +6,8 @@ import { expectExitCode, RunningCommand } from './command.ts';
 import { DESTINATION_BUCKET, Rehearsal, SOURCE_BUCKET } from './rehearsal.ts';
 import { putNumberedObjects } from './source-objects.ts';
 
-const isInstalled = spawnSync('gcloud', ['version']).status === 0;
+const GCLOUD = 'gcloud';
+const isInstalled = spawnSync(GCLOUD, ['version']).status === 0;
 
 let rehearsal: Rehearsal;
 let contents: Map<string, Buffer>;

@@ -3,7 +3,7 @@ import { chooseAdapters } from '@object-transfer/core/config/chosen-adapters';
 import { effectiveFields, fieldsPassedBy } from '@object-transfer/core/config/effective-fields';
 import { loadSettings } from '@object-transfer/core/config/load-settings';
 import { DUMP_FROM_FILE, fieldsRead, type ModuleFields } from '@object-transfer/core/config/modules';
-import type { PartialSettings } from '@object-transfer/core/config/setting-rules';
+import type { PartialSettings } from '@object-transfer/core/config/rule-breach';
 import type { CommandContext } from '../command-context.ts';
 import { addFieldOptions, type ParsedOptions } from '../options/field-options.ts';
 import { formatEffectiveSettings, type CheckedSettings } from '../output/effective-settings.ts';

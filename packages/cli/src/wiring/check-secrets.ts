@@ -1,6 +1,6 @@
 import { cdnAuthOf, type CdnAuth } from '@object-transfer/core/config/cdn-auth';
 import { readCredentials, type Credentials } from '@object-transfer/core/config/credentials';
-import type { PartialSettings } from '@object-transfer/core/config/setting-rules';
+import type { PartialSettings } from '@object-transfer/core/config/rule-breach';
 import type { SecretSource } from '@object-transfer/core/ports/secret-source';
 import { checkCdnSigningKey } from '@object-transfer/core/storage/cdn-signing-key';
 import type { CommandContext } from '../command-context.ts';

@@ -2,13 +2,12 @@ import { errorFields } from '@object-transfer/core/domain/classify-error';
 import type { EmbeddedQueueControl, MessageQueue } from '@object-transfer/core/ports/message-queue';
 import type { StateStore } from '@object-transfer/core/ports/state-store';
 import { bindState, stateSubject } from '@object-transfer/core/runtime/bind-state';
-import type { ProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import type { EmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import type { QueryOverrides } from '@object-transfer/core/state/query-overrides';
 import { openStateFile } from './open-state-file.ts';
 import { openPubsub, type PubsubUse } from './pubsub.ts';
 import { withMysqlLogin } from './mysql-login.ts';
-import type { Opening, Services } from './services.ts';
+import type { OpenOptions } from './open-options.ts';
 
 export interface StateSettings {
   readonly state: string;
@@ -20,13 +19,6 @@ export interface StateSettings {
   readonly gcsRootPrefix?: string | undefined;
   /** The operator's own statements, for MySQL. */
   readonly overrides?: QueryOverrides | undefined;
-}
-
-export interface OpenOptions extends Opening {
-  readonly services: Services;
-  readonly identity: ProcessIdentity;
-  /** Leaves no state file behind where there was none, and writes nothing into a state. */
-  readonly dryRun: boolean;
 }
 
 export interface Backends {

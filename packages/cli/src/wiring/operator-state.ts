@@ -10,7 +10,8 @@ import type { EmbeddedState } from '@object-transfer/core/state/open-embedded-st
 import type { CommandContext } from '../command-context.ts';
 import type { ParsedOptions } from '../options/field-options.ts';
 import { loadCommandSettings } from './load-command-settings.ts';
-import { type OpenOptions, openStateOnly } from './open-backends.ts';
+import { openStateOnly } from './open-backends.ts';
+import type { OpenOptions } from './open-options.ts';
 import { openStateFile } from './open-state-file.ts';
 import { openServices } from './services.ts';
 

@@ -1,6 +1,6 @@
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
 import type { MessageQueue } from '@object-transfer/core/ports/message-queue';
-import type { OpenOptions } from './open-backends.ts';
+import type { OpenOptions } from './open-options.ts';
 
 /** What a command wants of Pub/Sub. */
 export interface PubsubUse {

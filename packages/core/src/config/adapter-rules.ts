@@ -1,5 +1,5 @@
 import { FIELDS, type FieldKey } from './fields.ts';
-import type { RuleBreach, RuleInput } from './setting-rules.ts';
+import type { RuleBreach, RuleInput } from './rule-breach.ts';
 import { codeOf, type SqlTemplate } from './sql-template.ts';
 
 /**

@@ -6,7 +6,6 @@ const CHECK_MODES = ['content', 'size'] as const;
 export type CheckMode = (typeof CHECK_MODES)[number];
 
 const RSYNC_ENGINES = ['native', 'gcloud'] as const;
-export type RsyncEngine = (typeof RSYNC_ENGINES)[number];
 
 /** How both sides are compared, and what is done about differences. */
 export const CHECK_FIELDS = {

@@ -5,7 +5,8 @@ import { fieldPlaceholder, type Deployment, type Field } from './field.ts';
 import { FIELDS, type FieldKey, type FieldValue } from './fields.ts';
 import { mergeSources, type GivenValue, type GivenValues } from './merge-sources.ts';
 import { fieldsRead, type ModuleFields } from './modules.ts';
-import { breachedRules, type RuleBreach, type RuleInput } from './setting-rules.ts';
+import type { RuleBreach, RuleInput } from './rule-breach.ts';
+import { breachedRules } from './setting-rules.ts';
 import { suggestName } from './suggest-name.ts';
 
 /** The settings of a module, typed, with units in their names. */

@@ -7,7 +7,7 @@ import type { Logger } from './logger.ts';
 import { isProcessGone, PROCESS_TOKEN, type ProcessIdentity, processUser } from './process-identity.ts';
 
 /** A run is taken over when its heartbeat is this old, or at once where its process is known to be gone. */
-export const RUN_STALE_AFTER_MS = 30_000;
+const RUN_STALE_AFTER_MS = 30_000;
 const HEARTBEAT_MS = 5_000;
 
 export interface RegisteredRun {
