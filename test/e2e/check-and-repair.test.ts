@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { SubfolderCounts } from '@object-transfer/core/ports/state-store';
 import { openEmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { expectExitCode, type RunningCommand } from './command.ts';
+import { type CommandResult, expectExitCode, type RunningCommand } from './command.ts';
 import { DESTINATION_BUCKET, Rehearsal, SOURCE_BUCKET } from './rehearsal.ts';
 import { putNumberedObjects } from './source-objects.ts';
 
@@ -133,9 +133,11 @@ describe('publishers and workers of comparisons and repairs', () => {
   });
 });
 
-describe('sync', () => {
-  const sync = (...args: readonly string[]) => rehearsal.command('sync', ...args, ...workerOf('rsync').slice(2));
+function sync(...args: readonly string[]): Promise<CommandResult> {
+  return rehearsal.command('sync', ...args, ...workerOf('rsync').slice(2));
+}
 
+describe('sync', () => {
   it('compares and repairs one subfolder, and leaves the others alone', async () => {
     tamper();
     const result = await sync('folder-2/');
