@@ -47,6 +47,18 @@ export function describeDifferencesAndRuns(name: string, createHarness: () => Pr
       expect((open?.lastSeen.getTime() ?? 0) - (open?.firstSeen.getTime() ?? 0)).toBeGreaterThanOrEqual(5000);
     });
 
+    it('says of an object what is wrong with it now, and not what was', async () => {
+      await store.recordDifferences('a/', ['a/1', 'a/2'].map(missing));
+      await harness.elapse(5000);
+      const different = { ...missing('a/1'), code: 'CHECK_DIFFERENT', message: 'other content' };
+      await store.recordDifferences('a/', [different, missing('a/2')]);
+      const [first, second] = await store.listOpenObjectErrors({ limit: 10 });
+      expect(first).toMatchObject({ code: 'CHECK_DIFFERENT', message: 'other content' });
+      expect(first?.firstSeen.getTime()).toBe(first?.lastSeen.getTime());
+      expect(second?.code).toBe('CHECK_MISSING');
+      expect(second?.firstSeen.getTime()).toBeLessThan(second?.lastSeen.getTime() ?? 0);
+    });
+
     it('opens an error that was resolved afresh', async () => {
       await store.recordDifferences('a/', [missing('a/1')]);
       await store.resolveObjectErrors('a/', ['a/1']);

@@ -43,9 +43,15 @@ function s3Page(page: PageText): Step {
   return answer(200, { 'content-type': 'application/xml' }, s3PageBody(page));
 }
 
+const GCS_LISTING = 'storage#objects';
+
 function gcsPage({ keys, more }: PageText): Step {
   const items = keys.map((name) => ({ name, size: '1', generation: '7', crc32c: 'AAAAAA==' }));
-  return answer(200, { 'content-type': 'application/json' }, JSON.stringify({ items, nextPageToken: more }));
+  return answer(
+    200,
+    { 'content-type': 'application/json' },
+    JSON.stringify({ kind: GCS_LISTING, items, nextPageToken: more }),
+  );
 }
 
 async function collect<Page>(pages: AsyncIterable<Page>, keysOf: (page: Page) => readonly string[]): Promise<string[]> {
@@ -212,8 +218,12 @@ describe('a listing of GCS', () => {
   const invalid: readonly (readonly [string, readonly [Step, ...Step[]]])[] = [
     ['is empty', [answer(200)]],
     ['is a page for people', [answer(200, {}, '<html>Sign in</html>')]],
-    ['has items that are no list', [answer(200, {}, '{"items":{}}')]],
-    ['has an item without a generation', [answer(200, {}, '{"items":[{"name":"a","size":"1"}]}')]],
+    ['is an object of another kind', [answer(200, {}, '{}')]],
+    ['has items that are no list', [answer(200, {}, JSON.stringify({ kind: GCS_LISTING, items: {} }))]],
+    [
+      'has an item without a generation',
+      [answer(200, {}, JSON.stringify({ kind: GCS_LISTING, items: [{ name: 'a', size: '1' }] }))],
+    ],
     ['repeats its token', [gcsPage({ keys: ['a'], more: 't1' }), gcsPage({ keys: ['b'], more: 't1' })]],
     ['goes back', [gcsPage({ keys: ['b'], more: 't1' }), gcsPage({ keys: ['a'] })]],
   ];

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { differenceKindOf } from '../domain/difference-codes.ts';
 import type { ObjectErrorRecord } from '../ports/state-store.ts';
 import type { StateTables } from './state-tables.ts';
 
@@ -6,8 +7,8 @@ import type { StateTables } from './state-tables.ts';
 const CHUNK_KEYS = 500;
 
 /**
- * Opens an error for each object that has none. One that is open stays what it is, and is noted as seen: why a transfer
- * failed says more than that the object is not there.
+ * Opens an error for each object that has none. Why a transfer failed says more than that the object is not there: such an
+ * error stays what it is, and is noted as seen. One that an earlier comparison left gives way where another is true now.
  * @param differences of one subfolder, each key once
  */
 export async function recordDifferences(
@@ -31,12 +32,15 @@ async function recordChunk(
   const keys = chunk.map(({ key }) => key);
   const known = await db
     .selectFrom('objectErrors')
-    .select(['objectKey', 'resolvedAt'])
+    .select(['objectKey', 'code', 'resolvedAt'])
     .where('dirKey', '=', dirKey)
     .where('objectKey', 'in', keys)
     .execute();
-  const open = known.filter(({ resolvedAt }) => resolvedAt === null).map(({ objectKey }) => objectKey);
-  const resolved = known.filter(({ resolvedAt }) => resolvedAt !== null).map(({ objectKey }) => objectKey);
+  const codes = new Map(chunk.map(({ key, code }) => [key, code]));
+  const stays = ({ objectKey, code, resolvedAt }: (typeof known)[number]): boolean =>
+    resolvedAt === null && (differenceKindOf(code) === undefined || code === codes.get(objectKey));
+  const open = known.filter(stays).map(({ objectKey }) => objectKey);
+  const outdated = known.filter((error) => !stays(error)).map(({ objectKey }) => objectKey);
   if (open.length > 0) {
     await db
       .updateTable('objectErrors')
@@ -45,8 +49,8 @@ async function recordChunk(
       .where('objectKey', 'in', open)
       .execute();
   }
-  if (resolved.length > 0) {
-    await db.deleteFrom('objectErrors').where('dirKey', '=', dirKey).where('objectKey', 'in', resolved).execute();
+  if (outdated.length > 0) {
+    await db.deleteFrom('objectErrors').where('dirKey', '=', dirKey).where('objectKey', 'in', outdated).execute();
   }
   const isOpen = new Set(open);
   const fresh = chunk.filter(({ key }) => !isOpen.has(key));

@@ -31,8 +31,8 @@ interface ListAnswer {
   readonly nextPageToken: string | undefined;
 }
 
-/** Without `fields` a page carries ten times as much. */
-const LIST_FIELDS = `items(${OBJECT_FIELDS}),prefixes,nextPageToken`;
+/** Without `fields` a page carries ten times as much. `kind` is there in an empty listing, too: it tells one from an empty answer. */
+const LIST_FIELDS = `kind,items(${OBJECT_FIELDS}),prefixes,nextPageToken`;
 
 /**
  * Lists objects, the next page being asked for while the current one is used. A page that cannot be trusted is asked for
@@ -77,7 +77,8 @@ function parseAnswer(body: string, operation: GcsOperation): ListAnswer {
   try {
     const parsed: unknown = JSON.parse(body);
     if (typeof parsed !== 'object' || parsed === null) throw new TypeError('the page is no JSON object');
-    const { items = [], prefixes = [], nextPageToken } = parsed as Record<string, unknown>;
+    const { kind, items = [], prefixes = [], nextPageToken } = parsed as Record<string, unknown>;
+    if (kind !== 'storage#objects') throw new TypeError('the answer is no listing');
     if (!Array.isArray(items) || !isStringArray(prefixes)) throw new TypeError('items or prefixes are no lists');
     if (nextPageToken !== undefined && typeof nextPageToken !== 'string')
       throw new TypeError('nextPageToken is no text');

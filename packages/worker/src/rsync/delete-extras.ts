@@ -1,18 +1,18 @@
 import { describeError } from '@object-transfer/core/domain/classify-error';
 import type { DestinationObject } from '@object-transfer/core/domain/destination-object';
-import type { ObjectDestination } from '@object-transfer/core/ports/object-destination';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import { DEFAULT_RETRY_POLICY, retry } from '@object-transfer/core/runtime/retry';
+import type { TransferContext } from '../cdn-transfer/transfer-context.ts';
 
 const PARALLEL_DELETES = 16;
 
 /**
- * Deletes objects that only the destination has, each in the generation that the listing had: what was written since stays.
- * One that cannot be deleted leaves the others to be; the comparison afterwards finds it again.
+ * Deletes objects that only the destination has, each in the generation that the listing had: what was written since stays. S3
+ * is asked once more for each: an object may have come to the source, and even arrived, after its page was listed. One that cannot be deleted leaves the others to be; the comparison afterwards finds it again.
  * @returns how many were deleted
  */
 export async function deleteExtras(
-  destination: Pick<ObjectDestination, 'delete'>,
+  { destination, stater, mapping }: Pick<TransferContext, 'destination' | 'stater' | 'mapping'>,
   extras: readonly DestinationObject[],
   logger: Logger,
   signal: AbortSignal,
@@ -22,6 +22,8 @@ export async function deleteExtras(
   const deleteRemaining = async () => {
     for (const { name, generation } of remaining) {
       try {
+        const key = mapping.s3RootPrefix + name.slice(mapping.gcsRootPrefix.length);
+        if ((await retry(DEFAULT_RETRY_POLICY, { signal }, () => stater.stat(key, signal))) !== undefined) continue;
         await retry(DEFAULT_RETRY_POLICY, { signal }, () => destination.delete(name, generation, signal));
         deleted++;
       } catch (error) {

@@ -83,7 +83,7 @@ async function deleteAll(
   for (;;) {
     const extras = await find();
     if (extras.length === 0) return;
-    const deleted = await deleteExtras(context.comparison.destination, extras, context.logger, signal);
+    const deleted = await deleteExtras(context.transfer, extras, context.logger, signal);
     context.onDeleted(deleted);
     // More may be left than one pass holds; where nothing can be deleted, another pass would not help.
     if (extras.length < MAX_EXTRAS || deleted === 0) return;

@@ -1,5 +1,6 @@
 import { DIFFERENCE_CODES } from '@object-transfer/core/domain/difference-codes';
 import type { KeyMappingSettings } from '@object-transfer/core/domain/key-mapping';
+import { attributeValue } from '@object-transfer/core/queue/attribute-value';
 import type { ObjectErrorRecord, StateStore } from '@object-transfer/core/ports/state-store';
 import type { DifferenceSink } from './check-subfolder.ts';
 import type { Difference } from './compare-subfolder.ts';
@@ -59,7 +60,8 @@ export function recordOf(mapping: KeyMappingSettings, dirKey: string, difference
         message: 'the destination has an object of its size, but neither an MD5 nor a source ETag proves it equal',
       };
     case 'extra': {
-      const key = mapping.s3RootPrefix + difference.found.name.slice(mapping.gcsRootPrefix.length);
+      // No S3 key is longer than the column has room for; what would be one under a longer root is.
+      const key = attributeValue(mapping.s3RootPrefix + difference.found.name.slice(mapping.gcsRootPrefix.length));
       return { ...about, key, message: 'only the destination has it' };
     }
   }
