@@ -55,6 +55,9 @@ describe('a wrong command line ends with exit code 2, names what is wrong and ch
     ['worker no-such-mode', 'worker has no mode "no-such-mode": it has cdnTransfer'],
     ['worker no-such-mode --gcp_project p --config_key k/n', 'it has cdnTransfer'],
     ['publisher no-such-mode', 'it has objects or publishObjectsList'],
+    ['worker', 'error CONFIG_INVALID: worker needs one of its commands'],
+    ['worker --gcp_project p --config_key k/n', 'worker needs one of its commands, before all options'],
+    ['publisher objects surplus', 'too many arguments'],
     [
       'config check worker no-such-mode',
       'config check worker has no mode "no-such-mode": it has cdnTransfer, syncCheck',

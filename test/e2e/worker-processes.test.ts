@@ -34,6 +34,10 @@ describe('worker cdnTransfer --processes', () => {
     const result = await workers.ended;
     expectExitCode(result, 0);
     expect(JSON.parse(result.stdout)).toMatchObject({ objectsTransferred: contents.size, messages: 40 });
+    const log = result.stderr.trimEnd().split('\n');
+    expect(log.map((line) => JSON.parse(line) as unknown)).toContainEqual(
+      expect.objectContaining({ severity: 'INFO', message: expect.stringMatching(/^stopping: /) as string }),
+    );
     expect(await rehearsal.destination()).toEqual(contents);
   });
 

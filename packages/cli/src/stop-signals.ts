@@ -14,7 +14,7 @@ export function stopOnSignals(launched: boolean): AbortSignal {
     signalled = true;
     // A worker process is told by the run that started it.
     if (launched || process.channel === undefined) {
-      process.stderr.write('\nstopping: what is under way is finished or handed back; a second signal ends at once\n');
+      process.stderr.write(process.stderr.isTTY ? `\n${STOPPING}\n` : logLine(STOPPING));
     }
     controller.abort(new StoppedError(`stopped by ${reason}`));
   };
@@ -31,6 +31,13 @@ export function stopOnSignals(launched: boolean): AbortSignal {
   // The channel by itself is no reason to stay alive.
   process.channel?.unref();
   return controller.signal;
+}
+
+const STOPPING = 'stopping: what is under way is finished or handed back; a second signal ends at once';
+
+/** As the logger writes it, which may not be loaded yet. */
+function logLine(message: string): string {
+  return `${JSON.stringify({ severity: 'INFO', time: new Date().toISOString(), message })}\n`;
 }
 
 /** What a stopped command may still need to close by itself what it has not waited for. */

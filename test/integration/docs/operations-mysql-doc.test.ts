@@ -33,6 +33,28 @@ it('docs/operations.md shows queries that a prepared table answers', async () =>
   }
 });
 
+it('docs/operations.md shows how to publish again what the reference tool has marked and may have lost', async () => {
+  const [update = '', ...others] = STATEMENTS.filter((sql) => sql.startsWith('UPDATE'));
+  expect(others).toEqual([]);
+  const table = `${home.table}_lost`;
+  await home.query(referenceTable(table));
+  await home.query(
+    `INSERT INTO ${table} (dir_key, initial_transfer, cdn_transfer_published, s3_size, gcs_size, sync_check_frequency)
+       VALUES ('equal/', FALSE, TRUE, 7, 7, 1), ('different/', FALSE, TRUE, 7, 0, 1), ('unchecked/', FALSE, TRUE, 0, 0, 0),
+              ('waiting/', TRUE, FALSE, 0, 0, 0)`,
+  );
+  const { connection } = home;
+  await prepareMysqlState({ connection, table });
+  await home.query(update.replaceAll('object_transfer_state', table));
+  const store = await openMysqlState({ connection, table });
+  try {
+    const leases = await store.claimSubfolders({ owner: 'host:1:00000000', leaseMs: 60_000, limit: 10 });
+    expect(leases.map(({ dirKey }) => dirKey).toSorted()).toEqual(['different/', 'unchecked/', 'waiting/']);
+  } finally {
+    await store.close();
+  }
+});
+
 const userOf = (grant: string): string => /'\w+'@'%'/.exec(grant)?.[0] ?? '';
 
 /** Only on a server of its own may a test make users. */

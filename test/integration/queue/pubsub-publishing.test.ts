@@ -102,7 +102,8 @@ it.each([
 it('tells a topic that is not there', async () => {
   await expect(fixture.open().publish('nowhere', texts(1))).rejects.toMatchObject({
     code: 'CONFIG_QUEUE_MISSING',
-    message: expect.stringContaining('/topics/nowhere'),
+    // In the middle of a list, Google's full stop would be in the way.
+    message: expect.stringMatching(/\/topics\/nowhere is not there: .*[^.]$/) as string,
   });
 });
 

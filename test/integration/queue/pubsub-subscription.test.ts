@@ -65,6 +65,23 @@ it('holds no more bytes than it may, and lets a larger message through alone', a
   expect(await next).toEqual([]);
 });
 
+it('has Pub/Sub keep what goes beyond its bytes, and not only the messages beyond their number', async () => {
+  const maxBytesInFlight = 10 * 1024 * 1024;
+  const queue = fixture.open({ maxBytesInFlight });
+  const data = 'x'.repeat(4_000_000);
+  await queue.publish(
+    topic,
+    Array.from({ length: 5 }, () => ({ data })),
+  );
+  const source = queue.subscribe(subscription);
+  const held = await pullCount(source, 2);
+  expect(await pull(source, { waitMs: 100 })).toEqual([]);
+  expect(stats()).toMatchObject({ outstanding: 2, waiting: 3 });
+  await held[0]?.ack();
+  await pullOne(source);
+  expect(stats()).toMatchObject({ outstanding: 2, waiting: 2 });
+});
+
 it('hands back on closing what was never handed out, for others to have at once', async () => {
   await publish(50);
   const closing = fixture.open({ leaseMs: 600_000 });

@@ -164,6 +164,25 @@ describe('loadSettings', () => {
     expect(await refusal(DUMP, { s3_bucket: 'photos-live', colour: 'x' })).toMatch(/colour .* tool knows$/m);
   });
 
+  it('names the unknown fields of an entity, too, where another field is wrong: it may be that one, misspelled', async () => {
+    const entity: SettingsSource = {
+      ...source('entity', { ...MINIMAL, gcs_bucket: undefined, gcs_buckt: 'photos-copy', team: 'storage' }),
+      unknownFields: 'warning',
+    };
+    await expect(loadSettings(RUN, 'embedded', [entity])).rejects.toThrow(
+      new ConfigurationError(
+        'CONFIG_INVALID',
+        [
+          'One setting is wrong (run):',
+          '  gcs_bucket is missing: GCS bucket to write',
+          'Also given, and passed by:',
+          '  gcs_buckt (entity) is not a field that this tool knows; did you mean gcs_bucket?',
+          '  team (entity) is not a field that this tool knows',
+        ].join('\n'),
+      ),
+    );
+  });
+
   it('passes by the fields of another module, right or wrong', async () => {
     const { settings, warnings } = await load(DUMP, { ...MINIMAL, gcs_bucket: 'NOT A BUCKET', num_messages: 'x' });
     expect(Object.keys(settings)).not.toContain('gcsBucket');

@@ -37,8 +37,8 @@ const FIELD_NAMES: readonly string[] = ENTRIES.map(([, field]) => field.name);
 /**
  * Reads and checks the settings of a module.
  * @param sources the first that gives a field wins: the command line before a file
- * @throws ConfigurationError `CONFIG_INVALID` naming every wrong, missing and unknown field in one message; others from
- *   the sources
+ * @throws ConfigurationError `CONFIG_INVALID` naming every wrong, missing and unknown field in one message, those of an
+ *   entity included that it would only warn of: a missing field may well be a misspelled one. Others from the sources
  */
 export async function loadSettings<M extends ModuleFields>(
   module: M,
@@ -48,7 +48,8 @@ export async function loadSettings<M extends ModuleFields>(
   const given = withoutNone(await mergeSources(sources));
   const unknown = unknownFields(given);
   const problems: Problem[] = unknown.filter(({ name }) => given.get(name)?.ifUnknown === 'error');
-  const warnings: string[] = unknown.filter(({ name }) => given.get(name)?.ifUnknown === 'warning').map(sentence);
+  const passedBy = unknown.filter(({ name }) => given.get(name)?.ifUnknown === 'warning');
+  const warnings: string[] = passedBy.map(sentence);
   const settings: Record<string, unknown> = {};
   for (const [key, field] of ENTRIES) {
     const read = readField(key, field, module, deployment, given.get(field.name));
@@ -75,7 +76,7 @@ export async function loadSettings<M extends ModuleFields>(
       .map(located)
       .filter(({ name }) => !wrong.has(name)),
   );
-  if (problems.length > 0) throw invalid(module, problems);
+  if (problems.length > 0) throw invalid(module, problems, passedBy);
   warnings.push(...adapterWarnings(input).map((breach) => sentence(located(breach))));
   return { settings: settings as ModuleSettings<M>, given, warnings };
 }
@@ -137,10 +138,15 @@ function unknownFields(given: GivenValues): Problem[] {
   });
 }
 
-function invalid(module: ModuleFields, problems: readonly Problem[]): ConfigurationError {
-  const lines = problems.map((problem) => `  ${sentence(problem)}`);
+function invalid(module: ModuleFields, problems: readonly Problem[], passedBy: readonly Problem[]): ConfigurationError {
   const count = problems.length === 1 ? 'One setting is wrong' : `${problems.length} settings are wrong`;
-  return new ConfigurationError('CONFIG_INVALID', `${count} (${module.name}):\n${lines.join('\n')}`);
+  const lines = [`${count} (${module.name}):`, ...problems.map(indented)];
+  if (passedBy.length > 0) lines.push('Also given, and passed by:', ...passedBy.map(indented));
+  return new ConfigurationError('CONFIG_INVALID', lines.join('\n'));
+}
+
+function indented(problem: Problem): string {
+  return `  ${sentence(problem)}`;
 }
 
 function sentence({ name, from, problem }: Problem): string {

@@ -72,7 +72,7 @@ export function decodeObjectMessage(data: string): ObjectMessage {
     return { dir: undefined, objects: referenceStrings(json).map((key) => ({ key, expected: undefined })) };
   }
   const parsed = objectMessageSchema.safeParse(json);
-  if (!parsed.success) throw malformed(z.prettifyError(parsed.error), parsed.error);
+  if (!parsed.success) throw malformed(reasons(parsed.error), parsed.error);
   return {
     dir: parsed.data.dir,
     objects: parsed.data.objects.map((o) => ({ key: o.k, expected: { key: o.k, sizeBytes: o.s, etag: o.e } })),
@@ -84,7 +84,7 @@ export function decodeSubfolderMessage(data: string): SubfolderMessage {
   const json = parseJson(data);
   if (Array.isArray(json)) return { dirs: referenceStrings(json) };
   const parsed = subfolderMessageSchema.safeParse(json);
-  if (!parsed.success) throw malformed(z.prettifyError(parsed.error), parsed.error);
+  if (!parsed.success) throw malformed(reasons(parsed.error), parsed.error);
   return { dirs: parsed.data.dirs };
 }
 
@@ -103,6 +103,13 @@ function parseJson(data: string): unknown {
   } catch (error) {
     throw malformed('it is not JSON', error);
   }
+}
+
+/** What is wrong, in one line: it goes into logs and attributes. */
+function reasons(error: z.ZodError): string {
+  return error.issues
+    .map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
+    .join('; ');
 }
 
 /** A message of thousands of wrong objects has thousands of reasons: the first ones will do. */

@@ -167,7 +167,8 @@ export class PubsubConnection {
       source: resource,
       explain: (code, details) => {
         if (code === status.NOT_FOUND) {
-          return new ConfigurationError('CONFIG_QUEUE_MISSING', `${resource} is not there: ${details}`, { op });
+          const reason = `${resource} is not there: ${details.replace(/\.$/, '')}`;
+          return new ConfigurationError('CONFIG_QUEUE_MISSING', reason, { op });
         }
         // Google's library reports missing credentials by an error without a code, before it calls anything.
         if (code === status.UNKNOWN && !hasCode(error) && /credentials/i.test(details)) {
