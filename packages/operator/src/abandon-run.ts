@@ -3,7 +3,7 @@ import type { RunRecord, StateStore } from '@object-transfer/core/ports/state-st
 import { describeRun, listUnendedRuns, showsLife } from './live-runs.ts';
 
 export interface AbandonRunOptions {
-  readonly store: Pick<StateStore, 'listRuns' | 'abandonRun'>;
+  readonly store: Pick<StateStore, 'listRuns' | 'abandonRun' | 'now'>;
   readonly runId: string;
   /** Who does it, for the run's row. */
   readonly by: { readonly user: string; readonly host: string };
@@ -26,7 +26,7 @@ export async function abandonRun(options: AbandonRunOptions): Promise<RunRecord>
   const unended = await listUnendedRuns(store);
   const run = unended.find((candidate) => candidate.runId === runId);
   if (run === undefined) throw await noSuchRun(store, runId, unended);
-  if (!force && showsLife(run, new Date())) {
+  if (!force && showsLife(run, await store.now())) {
     throw new StateError(
       'STATE_RUN_ACTIVE',
       `${describeRun(run)} is alive, its last heartbeat was at ${run.heartbeatAt.toISOString()}; stop it, or add --force`,

@@ -4,7 +4,7 @@ import { requireSubfolder } from './dir-key.ts';
 import { refuseWhileLive } from './refuse-while-live.ts';
 
 export interface AbandonSubfolderOptions {
-  readonly store: Pick<StateStore, 'getSubfolder' | 'abandonSubfolder' | 'listRuns'>;
+  readonly store: Pick<StateStore, 'getSubfolder' | 'abandonSubfolder' | 'listRuns' | 'now'>;
   /** As the operator names it. */
   readonly dir: string;
   /** Also while something lives that may be at work on it: it finds its lease gone, and stores nothing. */

@@ -53,13 +53,13 @@ export interface RunStatusEntry {
 /** Of the runs that ended long ago, the counters would cost more to read than they tell. */
 const COUNTED_RUNS = 2_000;
 
-type StatusStore = Pick<StateStore, 'countSubfolders' | 'countOpenObjectErrors' | 'listRuns' | 'listWorkers'>;
+type StatusStore = Pick<StateStore, 'countSubfolders' | 'countOpenObjectErrors' | 'listRuns' | 'listWorkers' | 'now'>;
 
 /** Reads all of it; changes nothing. */
 export async function collectStatus(store: StatusStore, maxRsyncAttempts: number): Promise<TransferStatus> {
   const counts = await store.countSubfolders(maxRsyncAttempts);
   const byCode = await store.countOpenObjectErrors();
-  const at = new Date();
+  const at = await store.now();
   const unended = await listUnendedRuns(store);
   const runs = await Promise.all(unended.map(async (run) => toEntry(run, await countersSoFar(store, run), at)));
   const counted = await sumCounters(store, runs);

@@ -10,7 +10,7 @@ const MAX_RUNS = 10_000;
 
 /**
  * True where the run has not ended, its heartbeat is fresh, and its process is not known to be gone.
- * @param now by this host's clock, the heartbeat being by that of the state
+ * @param now by the state's clock
  */
 export function showsLife(run: RunRecord, now: Date): boolean {
   if (run.endedAt !== undefined) return false;
@@ -25,11 +25,11 @@ export function listUnendedRuns(store: Pick<StateStore, 'listRuns'>): Promise<re
 
 /** Those of certain jobs that show life, however many of a job there are. */
 export async function listLiveRuns(
-  store: Pick<StateStore, 'listRuns'>,
+  store: Pick<StateStore, 'listRuns' | 'now'>,
   jobs: readonly string[],
-  now: Date,
 ): Promise<readonly RunRecord[]> {
   const runs = await listUnendedRuns(store);
+  const now = await store.now();
   return runs.filter((run) => jobs.includes(jobNameOf(run)) && showsLife(run, now));
 }
 

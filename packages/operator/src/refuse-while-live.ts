@@ -5,8 +5,8 @@ import { describeRun, listLiveRuns } from './live-runs.ts';
 /** What works on subfolders, by what of them it does. `run` does all of it. */
 const JOBS: Readonly<Record<SubfolderReset, readonly string[]>> = {
   objects: ['worker cdnTransfer', 'publisher objects', 'run'],
-  syncCheck: ['worker syncCheck', 'publisher sync-check', 'run'],
-  rsync: ['worker rsync', 'publisher rsync', 'run'],
+  syncCheck: ['worker syncCheck', 'publisher sync-check', 'run', 'sync'],
+  rsync: ['worker rsync', 'publisher rsync', 'run', 'sync'],
 };
 
 const SHOWN_RUNS = 20;
@@ -17,12 +17,12 @@ const SHOWN_RUNS = 20;
  * @throws StateError `STATE_RUN_ACTIVE` naming every run that may be at work on it
  */
 export async function refuseWhileLive(
-  store: Pick<StateStore, 'listRuns'>,
+  store: Pick<StateStore, 'listRuns' | 'now'>,
   kinds: readonly SubfolderReset[],
   action: string,
 ): Promise<void> {
   const jobs = [...new Set(kinds.flatMap((kind) => JOBS[kind]))];
-  const live = await listLiveRuns(store, jobs, new Date());
+  const live = await listLiveRuns(store, jobs);
   if (live.length === 0) return;
   const named = live.slice(0, SHOWN_RUNS).map((run) => `\n  ${describeRun(run)}`);
   const hidden = live.length - named.length;

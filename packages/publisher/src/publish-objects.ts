@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '@object-transfer/core/domain/classify-error';
 import { SourceError, StateError } from '@object-transfer/core/domain/errors';
+import type { MessageFormat } from '@object-transfer/core/domain/message-codec';
 import type { MessagePublisher } from '@object-transfer/core/ports/message-queue';
 import type { PublishedCounts, StateStore, SubfolderLease } from '@object-transfer/core/ports/state-store';
 import { ClaimedSubfolders } from './claimed-subfolders.ts';
@@ -43,6 +44,8 @@ export interface PublishObjectsOptions {
   readonly publisher: Pick<MessagePublisher, 'publish'>;
   readonly topic: string;
   readonly maxMessagesPerBatch: number;
+  /** Default `v2`. */
+  readonly messageFormat?: MessageFormat | undefined;
   /** Who claims: a process id. */
   readonly owner: string;
   readonly leaseMs: number;

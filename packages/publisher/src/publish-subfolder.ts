@@ -1,4 +1,4 @@
-import { encodeObjectMessage } from '@object-transfer/core/domain/message-codec';
+import { encodeObjectMessage, type MessageFormat } from '@object-transfer/core/domain/message-codec';
 import type { SourceObject } from '@object-transfer/core/domain/source-object';
 import type { MessagePublisher } from '@object-transfer/core/ports/message-queue';
 import type { ObjectErrorRecord, PublishedCounts, StateStore } from '@object-transfer/core/ports/state-store';
@@ -12,6 +12,8 @@ export interface SubfolderPublishing {
   readonly publisher: Pick<MessagePublisher, 'publish'>;
   readonly topic: string;
   readonly maxMessagesPerBatch: number;
+  /** Default `v2`. */
+  readonly messageFormat?: MessageFormat | undefined;
   /** Called before each batch; resolves when the queue has room for it. */
   readonly waitForRoom?: (() => Promise<void>) | undefined;
   /** Called when the queue has confirmed a batch, with what the batch adds. */
@@ -29,7 +31,7 @@ export async function publishSubfolder(
   dirKey: string,
   signal: AbortSignal,
 ): Promise<PublishedCounts> {
-  const { counters, maxMessagesPerBatch } = publishing;
+  const { counters, maxMessagesPerBatch, messageFormat } = publishing;
   const total = { objects: 0, bytes: 0 };
   const batch: PackedMessage[] = [];
 
@@ -37,7 +39,7 @@ export async function publishSubfolder(
     await publishing.waitForRoom?.();
     signal.throwIfAborted();
     const messages = batch.splice(0);
-    const data = messages.map(({ objects }) => ({ data: encodeObjectMessage(dirKey, objects) }));
+    const data = messages.map(({ objects }) => ({ data: encodeObjectMessage(dirKey, objects, messageFormat) }));
     await publishing.publisher.publish(publishing.topic, data);
     const objects = messages.reduce((sum, message) => sum + message.objects.length, 0);
     const bytes = messages.reduce((sum, message) => sum + message.bytes, 0);

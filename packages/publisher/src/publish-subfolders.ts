@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { encodeSubfolderMessage } from '@object-transfer/core/domain/message-codec';
+import { encodeSubfolderMessage, type MessageFormat } from '@object-transfer/core/domain/message-codec';
 import { isCheckDue, isRepairDue, type Subfolder } from '@object-transfer/core/domain/subfolder';
 import type { MessagePublisher } from '@object-transfer/core/ports/message-queue';
 import type { ClaimTarget, StateStore, SubfolderLease } from '@object-transfer/core/ports/state-store';
@@ -20,11 +20,13 @@ export interface PublishSubfoldersOptions {
   readonly target: 'syncCheck' | 'rsync';
   readonly store: Pick<
     StateStore,
-    'claimSubfolders' | 'releaseSubfolder' | 'confirmWorkPublished' | 'countHeldUnpublished' | 'listSubfolders'
+    'claimSubfolders' | 'releaseSubfolder' | 'confirmWorkPublished' | 'countHeldUnpublished' | 'listSubfolders' | 'now'
   >;
   readonly publisher: Pick<MessagePublisher, 'publish'>;
   readonly topic: string;
   readonly maxMessagesPerBatch: number;
+  /** Default `v2`; the reference's array has no place for the root's row `''`, which then travels alone as `v2`. */
+  readonly messageFormat?: MessageFormat | undefined;
   /** Subfolders per message, at most. */
   readonly numSingleMessage: number;
   /** Who claims: a process id. */
@@ -110,7 +112,7 @@ class SubfolderPublishing {
 
   /** Publishes what was compared before this began. */
   async recheck(): Promise<void> {
-    const beganAt = new Date();
+    const beganAt = await this.#options.store.now();
     this.rechecked = 0;
     for await (const rows of pagesOf(this.#options.store)) {
       const again = rows.filter((row) => wasCompared(row, beganAt)).map(({ dirKey }) => dirKey);
@@ -129,11 +131,14 @@ class SubfolderPublishing {
   }
 
   async #publish(dirKeys: readonly string[]): Promise<void> {
-    const { publisher, topic, numSingleMessage } = this.#options;
+    const { publisher, topic, numSingleMessage, messageFormat } = this.#options;
+    const isReference = messageFormat === 'reference';
+    const named = isReference ? dirKeys.filter((dirKey) => dirKey !== '') : dirKeys;
     const messages = [];
-    for (let start = 0; start < dirKeys.length; start += numSingleMessage) {
-      messages.push({ data: encodeSubfolderMessage(dirKeys.slice(start, start + numSingleMessage)) });
+    for (let start = 0; start < named.length; start += numSingleMessage) {
+      messages.push({ data: encodeSubfolderMessage(named.slice(start, start + numSingleMessage), messageFormat) });
     }
+    if (named.length < dirKeys.length) messages.push({ data: encodeSubfolderMessage(['']) });
     await publisher.publish(topic, messages);
     this.counters.messages += messages.length;
     this.#options.onPublished?.(dirKeys.length, messages.length);
@@ -159,7 +164,7 @@ function wasCompared(row: Subfolder, beganAt: Date): boolean {
 
 async function countDue(options: PublishSubfoldersOptions): Promise<PublishedSubfolders> {
   const { target, numSingleMessage, recheck = false, deleteExtra = false, signal } = options;
-  const now = new Date();
+  const now = await options.store.now();
   let due = 0;
   let rechecked = 0;
   for await (const rows of pagesOf(options.store)) {

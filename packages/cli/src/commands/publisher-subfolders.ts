@@ -116,6 +116,7 @@ async function publish(
           publisher: backends.queue,
           topic: settings.pubsubTopicId ?? topic,
           maxMessagesPerBatch: settings.maxMessagesPerBatch,
+          messageFormat: settings.messageFormat,
           numSingleMessage: settings.numSingleMessage,
           owner: identity.id,
           leaseMs: settings.leaseMs,

@@ -7,6 +7,7 @@ import { addFieldOptions, type ParsedOptions } from '../options/field-options.ts
 import { summarizeSyncedDir, summarizeSyncedKeys } from '../output/sync-summary.ts';
 import { loadCommandSettings } from '../wiring/load-command-settings.ts';
 import { openSync } from '../wiring/open-sync.ts';
+import { runRegistered } from '../wiring/registered.ts';
 
 /** `sync`: one subfolder, one object or a list of objects, now. */
 export function addSyncCommand(program: Command, context: CommandContext): void {
@@ -36,13 +37,23 @@ async function runSync(target: string | undefined, options: ParsedOptions, conte
   };
   const key = target === undefined ? undefined : sync.keyOf(target);
   const dirKey = key === undefined ? undefined : await sync.dirOf(key, target ?? '');
-  if (dirKey !== undefined) {
-    const synced = await sync.syncDir(dirKey, context.stop);
-    say(synced, summarizeSyncedDir(dirKey, synced));
-    return synced.verified ? EXIT_CODES.done : EXIT_CODES.failures;
-  }
-  const synced =
-    key === undefined ? await sync.syncManifest(manifest ?? '', context.stop) : await sync.syncKey(key, context.stop);
-  say(synced, summarizeSyncedKeys(synced));
-  return synced.failed === 0 ? EXIT_CODES.done : EXIT_CODES.failures;
+  const isDone = await runRegistered(
+    {
+      ...sync.run,
+      work: async (stop) => {
+        if (dirKey !== undefined) {
+          const synced = await sync.syncDir(dirKey, stop);
+          say(synced, summarizeSyncedDir(dirKey, synced));
+          return synced.verified;
+        }
+        const synced =
+          key === undefined ? await sync.syncManifest(manifest ?? '', stop) : await sync.syncKey(key, stop);
+        say(synced, summarizeSyncedKeys(synced));
+        return synced.failed === 0;
+      },
+      summarize: (succeeded) => ({ succeeded, exitMessage: target ?? manifest ?? '' }),
+    },
+    context,
+  );
+  return isDone ? EXIT_CODES.done : EXIT_CODES.failures;
 }

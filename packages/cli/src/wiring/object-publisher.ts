@@ -12,8 +12,9 @@ type PublisherSettings = ModuleSettings<typeof PUBLISHER_OBJECTS>;
 /** What publishing depends on, whatever the queue and the state. */
 type PublishingSettings = Omit<
   PublisherSettings,
-  'gcpProject' | 'mysqlTable' | 'credentialsSecretId' | 'pubsubTopicId' | 'pullQuery' | 'updateQuery'
->;
+  'gcpProject' | 'mysqlTable' | 'credentialsSecretId' | 'pubsubTopicId' | 'pullQuery' | 'updateQuery' | 'messageFormat'
+> &
+  Partial<Pick<PublisherSettings, 'messageFormat'>>;
 
 /** What a message may hold. */
 export function packingLimits(
@@ -41,6 +42,7 @@ export function publisherOptions(
     publisher: backends.queue,
     topic,
     maxMessagesPerBatch: settings.maxMessagesPerBatch,
+    messageFormat: settings.messageFormat,
     owner: identity.id,
     leaseMs: settings.leaseMs,
     until: 'drained',

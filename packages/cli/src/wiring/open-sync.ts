@@ -80,6 +80,17 @@ export async function openSync(
   };
 
   return {
+    /** Its row in the runs table. */
+    run: {
+      stateStore,
+      job: 'sync',
+      isShared: true,
+      identity,
+      logger,
+      dryRun: false,
+      counters: () => counters.toRecord(),
+    },
+
     /** A subfolder or a key as it was given, without `s3://bucket/`. @throws ConfigurationError for another bucket */
     keyOf(target: string): string {
       if (!target.startsWith('s3://')) return target;

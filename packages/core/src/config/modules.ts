@@ -72,7 +72,7 @@ export const PREPARE = {
 export const PUBLISHER_OBJECTS = {
   name: 'publisher objects',
   required: ['s3Bucket'],
-  defaulted: [...COMMON, ...FILTER, ...PACKING, 'numSingleMessageBytes', 'leaseMs'],
+  defaulted: [...COMMON, ...FILTER, ...PACKING, 'numSingleMessageBytes', 'messageFormat', 'leaseMs'],
   optional: ['awsRegion', ...SERVICES, 'pubsubTopicId', 'pullQuery', 'updateQuery'],
   fleetRequired: [...SERVICES, 'pubsubTopicId'],
   withoutEffect: [],
@@ -80,7 +80,7 @@ export const PUBLISHER_OBJECTS = {
 
 const PUBLISHER_OF_SUBFOLDERS = {
   required: ['s3Bucket'],
-  defaulted: [...COMMON, ...PACKING, 'leaseMs'],
+  defaulted: [...COMMON, ...PACKING, 'messageFormat', 'leaseMs'],
   optional: [...SERVICES, 'pubsubTopicId', 'pullQuery', 'updateQuery'],
   fleetRequired: [...SERVICES, 'pubsubTopicId'],
   withoutEffect: [],

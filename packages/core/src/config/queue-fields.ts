@@ -1,6 +1,7 @@
 import { field } from './field.ts';
 import { subscriptionId, topicId } from './google-schemas.ts';
-import { integer, mebibytes, secondsAsMs } from './value-schemas.ts';
+import { MESSAGE_FORMATS } from '../domain/message-codec.ts';
+import { choice, integer, mebibytes, secondsAsMs } from './value-schemas.ts';
 
 /** What publishers and workers say to each other. */
 export const QUEUE_FIELDS = {
@@ -21,6 +22,14 @@ export const QUEUE_FIELDS = {
     description: 'Pub/Sub topic that failed keys are published to',
     valueName: 'topic',
     schema: topicId,
+  }),
+  messageFormat: field({
+    name: 'message_format',
+    description:
+      "v2 says size and ETag of every object; reference is the array of the reference tool, which that tool's workers read, too",
+    valueName: 'format',
+    schema: choice(MESSAGE_FORMATS),
+    default: 'v2',
   }),
   maxMessagesPerBatch: field({
     name: 'max_messages_per_batch',

@@ -11,6 +11,10 @@ import type { ExpectedObject } from './source-object.ts';
  * same array wrapped in another: both are read too.
  */
 
+/** `v2`: the objects above. `reference`: the array of strings, which the reference tool's workers read, too. */
+export const MESSAGE_FORMATS = ['v2', 'reference'] as const;
+export type MessageFormat = (typeof MESSAGE_FORMATS)[number];
+
 /** An object of a message. Size and ETag are absent in messages of the reference tool. */
 export interface MessageObject {
   readonly key: string;
@@ -44,7 +48,12 @@ const subfolderMessageSchema = z.object({ v: z.literal(2), dirs: z.array(nameSch
 const referenceSchema = z.union([z.array(nameSchema).min(1), z.tuple([z.array(nameSchema).min(1)])]);
 
 /** @throws MessageError `MESSAGE_TOO_LARGE` beyond {@link MAX_MESSAGE_BYTES} */
-export function encodeObjectMessage(dir: string, objects: readonly ExpectedObject[]): string {
+export function encodeObjectMessage(
+  dir: string,
+  objects: readonly ExpectedObject[],
+  format: MessageFormat = 'v2',
+): string {
+  if (format === 'reference') return encodeKeysMessage(objects.map(({ key }) => key));
   return checkedSize(
     JSON.stringify({ v: 2, dir, objects: objects.map((o) => ({ k: o.key, s: o.sizeBytes, e: o.etag })) }),
   );
@@ -61,8 +70,8 @@ export function encodeKeysMessage(keys: readonly string[]): string {
 }
 
 /** @throws MessageError `MESSAGE_TOO_LARGE` beyond {@link MAX_MESSAGE_BYTES} */
-export function encodeSubfolderMessage(dirs: readonly string[]): string {
-  return checkedSize(JSON.stringify({ v: 2, dirs }));
+export function encodeSubfolderMessage(dirs: readonly string[], format: MessageFormat = 'v2'): string {
+  return checkedSize(JSON.stringify(format === 'reference' ? dirs : { v: 2, dirs }));
 }
 
 /** @throws MessageError `MESSAGE_MALFORMED` for anything that is neither form: a poison message */

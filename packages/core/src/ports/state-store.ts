@@ -235,6 +235,9 @@ export interface StateStore {
   reportWorker(report: WorkerReport): Promise<void>;
   listWorkers(runId: string): Promise<readonly WorkerRecord[]>;
 
+  /** The time by the state's own clock, by which everything in it is dated. */
+  now(): Promise<Date>;
+
   /**
    * Settles a control, a named value that every process sees, unless it is settled already.
    * @returns the value that holds

@@ -11,7 +11,8 @@ const FOREVER = new AbortController().signal;
 
 type Extension = () => Promise<SubfolderLease | undefined>;
 
-function keep(extensions: readonly Extension[], signal = FOREVER) {
+/** @param now where the clock stands still unless a test moves it */
+function keep(extensions: readonly Extension[], signal = FOREVER, now = (): number => 0) {
   let calls = 0;
   const allCalled = Promise.withResolvers<void>();
   const store = {
@@ -22,7 +23,11 @@ function keep(extensions: readonly Extension[], signal = FOREVER) {
       return extension === undefined ? Promise.resolve(LEASE) : extension();
     },
   };
-  return { keeper: new LeaseKeeper(store, LEASE, LEASE_MS, signal), allCalled: allCalled.promise, calls: () => calls };
+  return {
+    keeper: new LeaseKeeper(store, LEASE, LEASE_MS, signal, now),
+    allCalled: allCalled.promise,
+    calls: () => calls,
+  };
 }
 
 const unavailable: Extension = () =>
@@ -64,9 +69,18 @@ describe('LeaseKeeper', () => {
     expect(keeper.signal.reason).toBe(full);
     await keeper.stop();
 
-    const late = keep([() => Promise.resolve({ ...LEASE, expiresAt: new Date(0) }), unavailable]);
+    let time = 0;
+    const late = keep(
+      [() => Promise.resolve(LEASE), unavailable, () => Promise.reject(outlasted())],
+      FOREVER,
+      () => time,
+    );
+    function outlasted(): StateError {
+      time = LEASE_MS;
+      return new StateError('STATE_UNAVAILABLE', 'still busy', { op: 'extendSubfolderLease' });
+    }
     await once(late.keeper.signal, 'abort');
-    expect(late.keeper.signal.reason).toMatchObject({ code: 'STATE_UNAVAILABLE' });
+    expect(late.keeper.signal.reason).toMatchObject({ code: 'STATE_UNAVAILABLE', message: 'still busy' });
     await late.keeper.stop();
   });
 

@@ -10,7 +10,10 @@ export class LeaseKeeper {
   readonly #leaseMs: number;
   readonly #lost = new AbortController();
   readonly #timer: NodeJS.Timeout;
+  readonly #now: () => number;
   #lease: SubfolderLease;
+  /** By a clock of this process that nobody sets; the lease itself is counted by the state's, which may be another host's. */
+  #heldUntilMs: number;
   #extending: Promise<void> | undefined;
 
   constructor(
@@ -18,7 +21,10 @@ export class LeaseKeeper {
     lease: SubfolderLease,
     leaseMs: number,
     outerSignal: AbortSignal,
+    now: () => number = () => performance.now(),
   ) {
+    this.#now = now;
+    this.#heldUntilMs = now() + leaseMs;
     this.#store = store;
     this.#lease = lease;
     this.#leaseMs = leaseMs;
@@ -42,13 +48,18 @@ export class LeaseKeeper {
   }
 
   async #extend(): Promise<void> {
+    const askedAt = this.#now();
     try {
       const extended = await this.#store.extendSubfolderLease(this.#lease, this.#leaseMs);
-      if (extended === undefined) this.#lost.abort(leaseLost(this.#lease.dirKey));
-      else this.#lease = extended;
+      if (extended === undefined) {
+        this.#lost.abort(leaseLost(this.#lease.dirKey));
+        return;
+      }
+      this.#lease = extended;
+      this.#heldUntilMs = askedAt + this.#leaseMs;
     } catch (error) {
       // As long as the lease has not run out, the next extension may still come in time.
-      const mayRecover = classifyError(error).retryable && Date.now() < this.#lease.expiresAt.getTime();
+      const mayRecover = classifyError(error).retryable && this.#now() < this.#heldUntilMs;
       if (!mayRecover) this.#lost.abort(error);
     }
   }

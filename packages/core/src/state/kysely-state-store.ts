@@ -241,6 +241,10 @@ export class KyselyStateStore implements StateStore {
     return this.#run('listWorkers', (db) => listWorkers(db, runId));
   }
 
+  now(): Promise<Date> {
+    return this.#run('now', async (_, now) => new Date(now));
+  }
+
   settleControl(name: string, value: string): Promise<string> {
     return this.#run('settleControl', (db, now) => settleControl(db, name, value, now));
   }

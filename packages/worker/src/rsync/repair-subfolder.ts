@@ -53,9 +53,9 @@ export function repairSubfolder(
     context,
     work,
     dirKey,
-    async (workSignal, _beganAt, askTime) => {
+    async (workSignal) => {
       await repair(context, dirKey, workSignal);
-      return takeFigures(context, dirKey, askTime, workSignal);
+      return takeFigures(context, dirKey, workSignal);
     },
     signal,
     storesFailure,
@@ -104,14 +104,9 @@ async function findExtras(
 }
 
 /** Closes the errors of the transfers, too, of objects that are equal now or that the source has given up. */
-async function takeFigures(
-  context: RepairContext,
-  dirKey: string,
-  askTime: () => Promise<Date>,
-  signal: AbortSignal,
-): Promise<CheckFigures> {
+async function takeFigures(context: RepairContext, dirKey: string, signal: AbortSignal): Promise<CheckFigures> {
   await sleep(CLOCK_TICK_MS, signal);
-  const beganAt = await askTime();
+  const beganAt = await context.stateStore.now();
   const recorder = new DifferenceRecorder(context.stateStore, context.comparison.mapping, dirKey);
   const figures = await compareSubfolder(context.comparison, dirKey, (difference) => recorder.add(difference), signal);
   await recorder.complete(beganAt);

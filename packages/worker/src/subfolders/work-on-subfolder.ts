@@ -2,7 +2,7 @@ import { describeError } from '@object-transfer/core/domain/classify-error';
 import { ObjectTransferError, ServiceError, StateError, StoppedError } from '@object-transfer/core/domain/errors';
 import type { CheckFigures } from '@object-transfer/core/domain/subfolder';
 import type { StateStore, SubfolderLease, WorkOutcome } from '@object-transfer/core/ports/state-store';
-import { leaseLost, LeaseKeeper } from '@object-transfer/core/runtime/lease-keeper';
+import { LeaseKeeper } from '@object-transfer/core/runtime/lease-keeper';
 
 export interface SubfolderWorkContext {
   readonly stateStore: StateStore;
@@ -28,8 +28,7 @@ export type WorkResult =
 
 /**
  * Works on one subfolder under the lease of its row, and stores in the row what was found, or why it could not be.
- * @param act gets a signal that also aborts where the lease is lost, when by the state's clock the work began, and what
- *   asks for the time by that clock (@throws StateError `STATE_LEASE_LOST` where the lease is lost)
+ * @param act gets a signal that also aborts where the lease is lost, and when by the state's clock the work began
  * @param storesFailure says of an error whether the row gets it; otherwise the row stays as it was, to be tried again
  * @throws the reason of `signal` once it aborts, and what has nothing to do with this subfolder: the state store, the queue
  */
@@ -37,7 +36,7 @@ export async function workOnSubfolder(
   context: SubfolderWorkContext,
   work: SubfolderWork,
   dirKey: string,
-  act: (signal: AbortSignal, beganAt: Date, askTime: () => Promise<Date>) => Promise<CheckFigures>,
+  act: (signal: AbortSignal, beganAt: Date) => Promise<CheckFigures>,
   signal: AbortSignal,
   storesFailure: (error: Error) => boolean = () => true,
 ): Promise<WorkResult> {
@@ -45,13 +44,8 @@ export async function workOnSubfolder(
   if (lease === undefined) return { status: 'busy' };
   const { stateStore, leaseMs } = context;
   const keeper = new LeaseKeeper(stateStore, lease, leaseMs, signal);
-  const askTime = async () => {
-    const extended = await stateStore.extendSubfolderLease(keeper.lease, leaseMs);
-    if (extended === undefined) throw leaseLost(dirKey);
-    return takenAt(extended, leaseMs);
-  };
   try {
-    const figures = await act(keeper.signal, takenAt(lease, leaseMs), askTime);
+    const figures = await act(keeper.signal, new Date(lease.expiresAt.getTime() - leaseMs));
     await keeper.stop();
     return (await work.finish(keeper.lease, { figures })) ? { status: 'done', figures } : { status: 'lost' };
   } catch (error) {
@@ -70,10 +64,6 @@ export async function workOnSubfolder(
   } finally {
     await keeper.stop();
   }
-}
-
-function takenAt({ expiresAt }: SubfolderLease, leaseMs: number): Date {
-  return new Date(expiresAt.getTime() - leaseMs);
 }
 
 function isLost(reason: unknown): boolean {
