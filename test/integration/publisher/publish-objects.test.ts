@@ -48,6 +48,20 @@ function denyListing(prefix: string, fromPage = 1): { readonly requests: () => n
 }
 
 describe('publishObjects', () => {
+  it('writes the arrays of the reference tool where that is asked for', async () => {
+    await addSubfolders('a/');
+    fixture.bucket.put('photos/a/1', 'x');
+    fixture.bucket.put('photos/a/2', 'y');
+    await publish({ messageFormat: 'reference' });
+    const [message] = await fixture.state.queue.subscribe(fixture.options.topic).pull({
+      maxMessages: 1,
+      leaseMs: 60_000,
+      waitMs: 0,
+      signal: new AbortController().signal,
+    });
+    expect(message?.data).toBe('["photos/a/1","photos/a/2"]');
+  });
+
   it('publishes size and ETag of every object, and marks the subfolder with its counts', async () => {
     const cat = fixture.bucket.put('photos/2019/cat.jpg', 'miau');
     const dog = fixture.bucket.put('photos/2019/deep/er/dog é+.jpg', 'wuff!');

@@ -92,6 +92,18 @@ async function publishedDirs(target: 'syncCheck' | 'rsync' = 'syncCheck'): Promi
 
 const NOTHING = { subfolders: 0, messages: 0, rechecked: 0, leasesLost: 0, leasedByOthers: 0 };
 
+describe('in the form of the reference tool', () => {
+  it('subfolders are an array, in which the root has no place: it travels alone', async () => {
+    await add('', 'a/', 'b/', 'c/');
+    expect(await publish({ messageFormat: 'reference', numSingleMessage: 2 })).toMatchObject({
+      subfolders: 4,
+      messages: 3,
+    });
+    const messages = await takeMessages();
+    expect(messages.toSorted((x, y) => String(x).localeCompare(String(y)))).toEqual([[''], ['a/', 'b/'], ['c/']]);
+  });
+});
+
 describe('publishing what is to be compared', () => {
   it('publishes each row once, the root with the others, and what has nothing at the destination again', async () => {
     await add('', 'a/', 'b/');

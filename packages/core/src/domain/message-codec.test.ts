@@ -69,6 +69,13 @@ describe('object messages', () => {
     expect(decodeObjectMessage(message).objects).toEqual([{ key: 'a/"quoted"\n.txt', expected: undefined }]);
   });
 
+  test('are the array of the reference tool where that is asked for', () => {
+    const objects = ['a/1', 'a/2'].map((key) => ({ key, sizeBytes: 1, etag: 'e' }));
+    expect(encodeObjectMessage('a/', objects, 'reference')).toBe('["a/1","a/2"]');
+    expect(encodeSubfolderMessage(['a/', 'b/'], 'reference')).toBe('["a/","b/"]');
+    expect(decodeSubfolderMessage('["a/","b/"]').dirs).toEqual(['a/', 'b/']);
+  });
+
   test('may carry fields that a later version adds', () => {
     const message = '{"v":2,"dir":"a/","objects":[{"k":"a/1","s":1,"e":"x","new":true}],"new":true}';
     expect(decodeObjectMessage(message).objects).toEqual([
