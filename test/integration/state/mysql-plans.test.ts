@@ -24,6 +24,8 @@ beforeAll(async () => {
     keys.map((key) => ({ dirKey: 'photos/00000000/', key, code: 'X', message: 'x', attempts: 1 })),
   );
   await store.resolveObjectErrors('photos/00000000/', keys.slice(0, 1000));
+  const run = { job: 'run', host: 'host', pid: 1, staleAfterMs: 1, isAlive: () => false };
+  for (let index = 0; index < 200; index++) await store.beginRun({ ...run, runId: `before-${index}` });
 });
 
 afterAll(async () => {
@@ -68,6 +70,31 @@ async function useStore(): Promise<void> {
   await store.listWorkers('r');
   await store.settleControl('name', 'value');
   await store.reclaimLeases(() => true);
+  await useWork(dirKey);
+}
+
+/** What publishers and workers of comparisons and repairs call, and operators. */
+async function useWork(dirKey: string): Promise<void> {
+  const difference = { dirKey, key: `${dirKey}y`, code: 'CHECK_MISSING', message: 'x', attempts: 0 };
+  for (const target of ['syncCheck', 'rsync', 'rsyncExtras'] as const) {
+    const [lease] = await store.claimSubfolders({ owner: OWNER, leaseMs: 1000, limit: 1, target });
+    if (lease !== undefined) await store.confirmWorkPublished(lease, target);
+    await store.countHeldUnpublished(target);
+  }
+  const lease = await store.startRsync(dirKey, OWNER, 600_000);
+  if (lease === undefined) throw new Error(`${dirKey} cannot be repaired`);
+  await store.finishRsync(lease, { error: 'x' }, 3);
+  await store.withdrawPublished(dirKey, 'rsync');
+  await store.recordDifferences(dirKey, [difference, { ...difference, key: `${dirKey}z` }]);
+  await store.recordDifferences(dirKey, [difference]);
+  await store.resolveUnseenErrors(dirKey, await store.now());
+  await store.listOpenObjectErrors({ code: 'CHECK_MISSING', limit: 10 });
+  await store.listOpenObjectErrors({ code: 'CHECK_MISSING', afterKey: 'a/', limit: 10 });
+  await store.listRuns({ limit: 10 });
+  await store.listRuns({ running: true, limit: 10 });
+  await store.abandonRun('r', 'x');
+  await store.resetSubfolders('syncCheck', [dirKey]);
+  await store.abandonSubfolder(dirKey);
 }
 
 /** Every statement that reads, as the server received it. */

@@ -63,7 +63,7 @@ async function addDueColumns(session: MysqlSession, names: StateTableNames, coll
   });
   await addMissing(session, names.runs, {
     columns: { user_name: `VARCHAR(255) ${text}`, counters: `MEDIUMTEXT ${text}` },
-    indexes: { by_start: '(started_at)' },
+    indexes: { by_start: '(started_at)', by_status: '(status, started_at)' },
   });
   await addMissing(session, names.objectErrors, {
     columns: {},

@@ -90,7 +90,7 @@ export async function listRuns(
   db: Kysely<StateTables>,
   { running = false, limit }: { readonly running?: boolean | undefined; readonly limit: number },
 ): Promise<readonly RunRecord[]> {
-  let query = db.selectFrom('runs').selectAll().orderBy('startedAt', 'desc').orderBy('runId').limit(limit);
+  let query = db.selectFrom('runs').selectAll().orderBy('startedAt', 'desc').orderBy('runId', 'desc').limit(limit);
   if (running) query = query.where('status', '=', RUN_STATUS.running);
   return (await query.execute()).map(toRunRecord);
 }

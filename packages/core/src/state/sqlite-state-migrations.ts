@@ -22,7 +22,8 @@ function addDueColumns(names: StateTableNames): string {
 
     ALTER TABLE "${names.runs}" ADD COLUMN user_name TEXT;
     ALTER TABLE "${names.runs}" ADD COLUMN counters TEXT;
-    CREATE INDEX "${names.runs}_by_start" ON "${names.runs}" (started_at);
+    CREATE INDEX "${names.runs}_by_start" ON "${names.runs}" (started_at, run_id);
+    CREATE INDEX "${names.runs}_by_status" ON "${names.runs}" (status, started_at, run_id);
     CREATE INDEX "${names.objectErrors}_open_by_code" ON "${names.objectErrors}" (code, object_key, dir_key)
       WHERE resolved_at IS NULL;
   `;

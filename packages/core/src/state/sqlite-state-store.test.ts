@@ -75,6 +75,31 @@ async function useStore(): Promise<void> {
   await store.reportWorker({ workerId: 'w', runId: 'r', mode: 'rsync', host: 'host', pid: 1, counters: {} });
   await store.listWorkers('r');
   await store.reclaimLeases(() => true);
+  await useWork('a/');
+}
+
+/** What publishers and workers of comparisons and repairs call, and operators. */
+async function useWork(dirKey: string): Promise<void> {
+  const difference = { dirKey, key: `${dirKey}y`, code: 'CHECK_MISSING', message: 'x', attempts: 0 };
+  for (const target of ['syncCheck', 'rsync', 'rsyncExtras'] as const) {
+    const [lease] = await store.claimSubfolders({ owner: 'host:1:0000000a', leaseMs: 1000, limit: 1, target });
+    if (lease !== undefined) await store.confirmWorkPublished(lease, target);
+    await store.countHeldUnpublished(target);
+  }
+  const lease = await store.startRsync(dirKey, 'host:1:0000000a', 600_000);
+  if (lease === undefined) throw new Error(`${dirKey} cannot be repaired`);
+  await store.finishRsync(lease, { error: 'x' }, 3);
+  await store.withdrawPublished(dirKey, 'rsync');
+  await store.recordDifferences(dirKey, [difference, { ...difference, key: `${dirKey}z` }]);
+  await store.recordDifferences(dirKey, [difference]);
+  await store.resolveUnseenErrors(dirKey, await store.now());
+  await store.listOpenObjectErrors({ code: 'CHECK_MISSING', limit: 10 });
+  await store.listOpenObjectErrors({ code: 'CHECK_MISSING', afterKey: 'a/', limit: 10 });
+  await store.listRuns({ limit: 10 });
+  await store.listRuns({ running: true, limit: 10 });
+  await store.abandonRun('r', 'x');
+  await store.resetSubfolders('syncCheck', [dirKey]);
+  await store.abandonSubfolder(dirKey);
 }
 
 describe('the cost of the statements', () => {
@@ -89,6 +114,8 @@ describe('the cost of the statements', () => {
       'SCAN object_transfer_state',
       // Only open errors are in this index, and their listing ends at its limit.
       'SCAN object_transfer_state_object_errors USING INDEX object_transfer_state_object_errors_open',
+      // The latest runs, up to the limit.
+      'SCAN object_transfer_state_runs USING INDEX object_transfer_state_runs_by_start',
     ]);
     expect(plans).toContain(
       'SEARCH object_transfer_state USING COVERING INDEX object_transfer_state_to_publish (lease_expires_at<?)',
