@@ -24,8 +24,11 @@ beforeAll(async () => {
     keys.map((key) => ({ dirKey: 'photos/00000000/', key, code: 'X', message: 'x', attempts: 1 })),
   );
   await store.resolveObjectErrors('photos/00000000/', keys.slice(0, 1000));
-  const run = { job: 'run', host: 'host', pid: 1, staleAfterMs: 1, isAlive: () => false };
-  for (let index = 0; index < 200; index++) await store.beginRun({ ...run, runId: `before-${index}` });
+  const past = Array.from({ length: 5000 }, (_, i) => `('past-${i}', 'run', 'host', 1, ${i}, ${i}, ${i}, 'SUCCEEDED')`);
+  await home.query(
+    `INSERT INTO state_runs (run_id, job, host, pid, started_at, heartbeat_at, ended_at, status) VALUES ${past.join(', ')}`,
+  );
+  await home.query('ANALYZE TABLE state_runs');
 });
 
 afterAll(async () => {
