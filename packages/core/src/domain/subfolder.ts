@@ -14,6 +14,18 @@ export interface CheckFigures {
   readonly extraCount: number;
 }
 
+/** Before anything was counted. */
+export const NO_FIGURES: CheckFigures = {
+  s3SizeBytes: 0,
+  gcsSizeBytes: 0,
+  s3ObjectCount: 0,
+  gcsObjectCount: 0,
+  missingCount: 0,
+  mismatchedCount: 0,
+  unprovenCount: 0,
+  extraCount: 0,
+};
+
 /**
  * A row of the state table: one subfolder of the root (`dirKey` ends in a slash) or, with `dirKey` `''`, the objects
  * directly under it.

@@ -1,5 +1,5 @@
 import { isNamelessRootMarker, subfolderPrefix } from '@object-transfer/core/domain/key-mapping';
-import type { CheckFigures } from '@object-transfer/core/domain/subfolder';
+import { type CheckFigures, NO_FIGURES } from '@object-transfer/core/domain/subfolder';
 import type { CompareContext } from './compare-subfolder.ts';
 
 /**
@@ -28,24 +28,11 @@ export async function compareSizes(
         () => true,
       ),
     ]);
-    return sizesAlone(s3SizeBytes, gcsSizeBytes);
+    return { ...NO_FIGURES, s3SizeBytes, gcsSizeBytes };
   } finally {
     // Where one listing failed, nobody has a use for the rest of the other.
     leaving.abort();
   }
-}
-
-function sizesAlone(s3SizeBytes: number, gcsSizeBytes: number): CheckFigures {
-  return {
-    s3SizeBytes,
-    gcsSizeBytes,
-    s3ObjectCount: 0,
-    gcsObjectCount: 0,
-    missingCount: 0,
-    mismatchedCount: 0,
-    unprovenCount: 0,
-    extraCount: 0,
-  };
 }
 
 async function sumOf<T extends { readonly sizeBytes: number }>(

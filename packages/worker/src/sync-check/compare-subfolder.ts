@@ -8,7 +8,7 @@ import {
 import { allowedName, nameViolation, type NamePolicy } from '@object-transfer/core/domain/object-name-rules';
 import type { ObjectFilter } from '@object-transfer/core/domain/object-filter';
 import type { SourceObject } from '@object-transfer/core/domain/source-object';
-import type { CheckFigures } from '@object-transfer/core/domain/subfolder';
+import { type CheckFigures, NO_FIGURES } from '@object-transfer/core/domain/subfolder';
 import type { ObjectDestination } from '@object-transfer/core/ports/object-destination';
 import type { ObjectLister } from '@object-transfer/core/ports/object-source';
 import { DEFAULT_RETRY_POLICY, retry } from '@object-transfer/core/runtime/retry';
@@ -80,16 +80,7 @@ export async function compareSubfolder(
 
 /** Counts one subfolder's objects and says what is wrong with each. */
 class ComparisonTally {
-  readonly figures = {
-    s3SizeBytes: 0,
-    gcsSizeBytes: 0,
-    s3ObjectCount: 0,
-    gcsObjectCount: 0,
-    missingCount: 0,
-    mismatchedCount: 0,
-    unprovenCount: 0,
-    extraCount: 0,
-  };
+  readonly figures: { -readonly [K in keyof CheckFigures]: CheckFigures[K] } = { ...NO_FIGURES };
   readonly #filter: ObjectFilter;
 
   constructor(filter: ObjectFilter) {
