@@ -25,11 +25,26 @@ function resetColumns(reset: SubfolderReset, eb: ExpressionBuilder<StateTables, 
   }
 }
 
+/** Whose lease stays: work of another kind is none of this reset's business, and its mark without a lease would stay for ever. */
+const OTHER_WORK = {
+  objects: ['syncCheckInProgress', 'rsyncInProgress'],
+  syncCheck: ['rsyncInProgress'],
+  rsync: ['syncCheckInProgress'],
+} as const satisfies Readonly<Record<SubfolderReset, readonly string[]>>;
+
+function freedColumns(reset: SubfolderReset, eb: ExpressionBuilder<StateTables, 'subfolders'>) {
+  const isOthers = eb.or(OTHER_WORK[reset].map((mark) => eb(mark, '<>', 0)));
+  return {
+    leaseOwner: eb.case().when(isOthers).then(eb.ref('leaseOwner')).else(NOT_HELD.leaseOwner).end(),
+    leaseExpiresAt: eb.case().when(isOthers).then(eb.ref('leaseExpiresAt')).else(NOT_HELD.leaseExpiresAt).end(),
+  };
+}
+
 /** Keys of one statement. */
 const CHUNK_KEYS = 500;
 
 /**
- * Makes rows due again, whoever holds them: a worker that lives finds its lease gone and stores nothing.
+ * Makes rows due again, whoever holds them for that: a worker that lives finds its lease gone and stores nothing.
  * @returns how many of the keys have a row
  */
 export async function resetSubfolders(
@@ -41,7 +56,7 @@ export async function resetSubfolders(
   for (let start = 0; start < dirKeys.length; start += CHUNK_KEYS) {
     const { numUpdatedRows } = await db
       .updateTable('subfolders')
-      .set((eb) => ({ ...resetColumns(reset, eb), ...NOT_HELD }))
+      .set((eb) => ({ ...freedColumns(reset, eb), ...resetColumns(reset, eb) }))
       .where('dirKey', 'in', dirKeys.slice(start, start + CHUNK_KEYS))
       .executeTakeFirst();
     rows += Number(numUpdatedRows);
