@@ -225,6 +225,25 @@ export function describeSubfolderWork(name: string, createHarness: () => Promise
         expect(await publish('rsync')).toEqual(['a/', 'b/']);
       });
 
+      it('ends where what only the destination has cannot be deleted, and begins anew with other damage', async () => {
+        await store.addSubfolders(['a/']);
+        await check('a/', { ...EXTRA, missingCount: 1, s3ObjectCount: 3, s3SizeBytes: 150 });
+        expect(await publish('rsync')).toEqual(['a/']);
+        await repair('a/', { figures: EXTRA });
+        for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+          expect(await publish('rsyncExtras')).toEqual(['a/']);
+          await repair('a/', { figures: EXTRA });
+          expect(await row('a/')).toMatchObject({ rsyncAttempts: attempt });
+        }
+        expect(await publish('rsyncExtras')).toEqual([]);
+        expect(subfolderStatus(await row('a/'))).toBe('verified');
+        await check('a/', { ...EXTRA, mismatchedCount: 1 });
+        expect(subfolderStatus(await row('a/'))).toBe('mismatched');
+        expect(await publish('rsync')).toEqual(['a/']);
+        await check('a/', { ...EXTRA, mismatchedCount: 1 });
+        expect(await publish('rsync')).toEqual([]);
+      });
+
       it('ends what a comparison failed of', async () => {
         await store.addSubfolders(['a/']);
         expect(await store.finishSyncCheck(await start('startSyncCheck', 'a/'), { error: '503' })).toBe(true);
@@ -326,6 +345,25 @@ export function describeSubfolderWork(name: string, createHarness: () => Promise
         expect(await finish()).toBe(false);
         await start('startRsync', 'a/');
       });
+    });
+
+    it.each([
+      ['syncCheck', 'startRsync', 'rsyncInProgress'],
+      ['objects', 'startRsync', 'rsyncInProgress'],
+      ['rsync', 'startSyncCheck', 'syncCheckInProgress'],
+      ['objects', 'startSyncCheck', 'syncCheckInProgress'],
+    ] as const)('a reset of %s leaves other work to whoever does it: %s', async (reset, begin, mark) => {
+      await store.addSubfolders(['a/']);
+      const lease = await start(begin, 'a/');
+      await store.resetSubfolders(reset, ['a/']);
+      expect(await row('a/')).toMatchObject({ [mark]: true });
+      const outcome = { figures: EQUAL };
+      const isStored =
+        begin === 'startRsync'
+          ? store.finishRsync(lease, outcome, MAX_ATTEMPTS)
+          : store.finishSyncCheck(lease, outcome);
+      expect(await isStored).toBe(true);
+      expect(await row('a/')).toMatchObject({ [mark]: false });
     });
 
     it('abandons what somebody does, at once', async () => {

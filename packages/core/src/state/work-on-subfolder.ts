@@ -1,4 +1,4 @@
-import type { Kysely, Updateable } from 'kysely';
+import type { ExpressionBuilder, Kysely, Updateable } from 'kysely';
 import { type CheckFigures, figuresMatch } from '../domain/subfolder.ts';
 import type { SubfolderLease, WorkOutcome } from '../ports/state-store.ts';
 import { NOT_HELD, updateHeld } from './hold-subfolder.ts';
@@ -111,15 +111,6 @@ export async function finishWork(
   const { numUpdatedRows } = await updateHeld(db, lease, now)
     .where(inProgress, '=', 1)
     .set((eb) => {
-      // One that did not help is published again, as often as it may. Before rsyncAttempts: MySQL assigns from left to
-      // right and reads what it has just assigned.
-      const helped = isEqual(outcome) || work !== 'rsync';
-      const mayRepeat = eb
-        .case()
-        .when('rsyncAttempts', '<', maxRsyncAttempts - 1)
-        .then(0 as const)
-        .else(1 as const)
-        .end();
       const once = eb
         .case()
         .when(frequency, '<', MAX_FREQUENCY)
@@ -127,8 +118,9 @@ export async function finishWork(
         .else(MAX_FREQUENCY)
         .end();
       return {
+        // Before the figures: MySQL assigns from left to right and reads what it has just assigned.
+        ...repairColumns(eb, work, outcome, maxRsyncAttempts),
         ...outcomeColumns(work, outcome),
-        ...(helped ? {} : { rsyncPublished: mayRepeat, rsyncAttempts: eb('rsyncAttempts', '+', 1) }),
         [inProgress]: 0,
         [lastEnd]: utcDateTime(now),
         [frequency]: once,
@@ -137,6 +129,42 @@ export async function finishWork(
     })
     .executeTakeFirst();
   return numUpdatedRows === 1n;
+}
+
+/**
+ * Whether the row is repaired once more, where its outcome alone does not say it. A repair that did not help is published
+ * again, as often as it may. So is one that was to delete what only the destination has, and left some of it: the row counts
+ * as equal all the same, and without a bound the two modules would pass it to and fro for ever.
+ */
+function repairColumns(
+  eb: ExpressionBuilder<StateTables, 'subfolders'>,
+  work: SubfolderWork,
+  outcome: WorkOutcome,
+  maxRsyncAttempts: number,
+) {
+  const mayRepeat = eb
+    .case()
+    .when('rsyncAttempts', '<', maxRsyncAttempts - 1)
+    .then(eb.lit(0))
+    .else(eb.lit(1))
+    .end();
+  const oneMore = eb('rsyncAttempts', '+', 1);
+  // Of all that was to be repaired, only extras were left before.
+  const wasEqual = eb('repairDue', '=', 1);
+  if (work === 'rsync') {
+    if (!isEqual(outcome)) return { rsyncPublished: mayRepeat, rsyncAttempts: oneMore };
+    if (!leavesExtras(outcome)) return {};
+    return {
+      rsyncPublished: eb.case().when(wasEqual).then(mayRepeat).else(eb.lit(0)).end(),
+      rsyncAttempts: eb.case().when(wasEqual).then(oneMore).else(eb.lit(0)).end(),
+    };
+  }
+  if (isEqual(outcome) || !('figures' in outcome)) return {};
+  // Repairs that left extras are not held against what is missing now.
+  return {
+    rsyncPublished: eb.case().when(wasEqual).then(eb.lit(0)).else(eb.ref('rsyncPublished')).end(),
+    rsyncAttempts: eb.case().when(wasEqual).then(eb.lit(0)).else(eb.ref('rsyncAttempts')).end(),
+  };
 }
 
 /** Work that failed leaves the sizes of the one before. */
@@ -196,13 +224,20 @@ export function outcomeColumns(work: SubfolderWork, outcome: WorkOutcome) {
     // A repair compares, too: what an earlier comparison failed of is over.
     syncCheckError: null,
     ...(work === 'rsync' ? { rsyncError: null } : {}),
+    ...(isEqual(outcome) ? { rsyncError: null } : {}),
     // What is equal and is not any more, some night, is repaired anew.
-    ...(isEqual(outcome) ? { rsyncPublished: 0 as const, rsyncAttempts: 0, rsyncError: null } : {}),
+    ...(isEqual(outcome) && !(work === 'rsync' && leavesExtras(outcome))
+      ? { rsyncPublished: 0 as const, rsyncAttempts: 0 }
+      : {}),
   };
 }
 
 function isEqual(outcome: WorkOutcome): boolean {
   return 'figures' in outcome && figuresMatch(outcome.figures);
+}
+
+function leavesExtras(outcome: WorkOutcome): boolean {
+  return 'figures' in outcome && outcome.figures.extraCount > 0;
 }
 
 function figureColumns(figures: CheckFigures) {
