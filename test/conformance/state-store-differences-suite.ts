@@ -80,6 +80,18 @@ export function describeDifferencesAndRuns(name: string, createHarness: () => Pr
       expect(await openErrors()).toEqual(['a/2 CHECK_MISSING', 'b/1 CHECK_MISSING']);
     });
 
+    it('closes what was not met among thousands that were', async () => {
+      const keys = Array.from({ length: 1203 }, (_, i) => `a/${String(i).padStart(5, '0')}`);
+      await store.recordDifferences('a/', keys.map(missing));
+      await harness.elapse(5000);
+      const began = harness.now();
+      await harness.elapse(1000);
+      const met = keys.filter((_, i) => i % 100 === 0 || (i > 300 && i < 900));
+      await store.recordDifferences('a/', met.map(missing));
+      expect(await store.resolveUnseenErrors('a/', began)).toBe(keys.length - met.length);
+      expect(await openErrors()).toEqual(met.map((key) => `${key} CHECK_MISSING`));
+    });
+
     it('counts open errors by code, of all subfolders or one, and lists those of a code in pages', async () => {
       await store.recordDifferences('a/', ['a/1', 'a/2', 'a/3'].map(missing));
       await store.recordObjectErrors([

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import { differenceKindOf } from '../domain/difference-codes.ts';
 import type { ObjectErrorRecord } from '../ports/state-store.ts';
+import { listOpenObjectErrors } from './object-errors.ts';
 import type { StateTables } from './state-tables.ts';
 
 /** Keys of one statement. */
@@ -71,19 +72,32 @@ async function recordChunk(
     .execute();
 }
 
-/** Closes the open errors of a subfolder that were last seen before: a complete comparison has met all that still hold. */
+/**
+ * Closes the open errors of a subfolder that were last seen before: a complete comparison has met all that still hold. There
+ * may be millions, once a whole folder was missing: no statement touches more of them than it can in moments.
+ */
 export async function resolveUnseenErrors(
   db: Kysely<StateTables>,
   dirKey: string,
   seenBefore: Date,
   now: number,
 ): Promise<number> {
-  const { numUpdatedRows } = await db
-    .updateTable('objectErrors')
-    .set({ resolvedAt: now })
-    .where('dirKey', '=', dirKey)
-    .where('resolvedAt', 'is', null)
-    .where('lastSeenAt', '<', seenBefore.getTime())
-    .executeTakeFirst();
-  return Number(numUpdatedRows);
+  let resolved = 0;
+  for (let afterKey: string | undefined; ;) {
+    const page = await listOpenObjectErrors(db, { dirKey, afterKey, limit: CHUNK_KEYS });
+    const unseen = page.filter(({ lastSeen }) => lastSeen < seenBefore).map(({ key }) => key);
+    if (unseen.length > 0) {
+      const { numUpdatedRows } = await db
+        .updateTable('objectErrors')
+        .set({ resolvedAt: now })
+        .where('dirKey', '=', dirKey)
+        .where('objectKey', 'in', unseen)
+        .where('resolvedAt', 'is', null)
+        .where('lastSeenAt', '<', seenBefore.getTime())
+        .executeTakeFirst();
+      resolved += Number(numUpdatedRows);
+    }
+    if (page.length < CHUNK_KEYS) return resolved;
+    afterKey = page.at(-1)?.key;
+  }
 }
