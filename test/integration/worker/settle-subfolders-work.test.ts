@@ -243,3 +243,18 @@ describe.each(['syncCheck', 'rsync'] as const)('%s of a subfolder', (work) => {
     expect(context.counters.toRecord()).toMatchObject({ messages: 1, subfoldersBusy: 0, subfoldersDone: 1 });
   });
 });
+
+test('a repair that its row waits for is done, whatever the clock of the queue says of its message', async () => {
+  await settler.fill('a/');
+  rig.remove('a/x');
+  await rig.check('a/');
+  const { stateStore } = rig.state;
+  const message = await settler.publishDirs('a/');
+  const lease = await stateStore.startRsync('a/', SOMEBODY, LONG_MS);
+  if (lease === undefined) throw new Error('a/ is not free');
+  expect(await stateStore.finishRsync(lease, { figures: await rig.row('a/') }, 3)).toBe(true);
+  await settler.markPublished('rsync');
+  await settleSubfolders(settler.settling('rsync'), message, never);
+  expect(await rig.row('a/')).toMatchObject({ rsyncFrequency: 2 });
+  expect(await rig.status('a/')).toBe('verified');
+});

@@ -1,6 +1,6 @@
 import { classifyError, describeError, errorFields } from '@object-transfer/core/domain/classify-error';
 import { decodeSubfolderMessage, encodeSubfolderMessage } from '@object-transfer/core/domain/message-codec';
-import type { CheckFigures, Subfolder } from '@object-transfer/core/domain/subfolder';
+import { type CheckFigures, figuresMatch, type Subfolder } from '@object-transfer/core/domain/subfolder';
 import type { MessagePublisher, ReceivedMessage } from '@object-transfer/core/ports/message-queue';
 import type { StateStore } from '@object-transfer/core/ports/state-store';
 import { attributeValue } from '@object-transfer/core/queue/attribute-value';
@@ -129,7 +129,10 @@ async function workOnce(
   }
 }
 
-/** The columns have whole seconds: what began in the second of the publishing is done again. */
+/**
+ * The columns have whole seconds: what began in the second of the publishing is done again. So is a repair that the row waits
+ * for: by a queue whose clock is behind the state's, its message would seem older than the repair before, which did not help.
+ */
 function isDoneSince(work: 'syncCheck' | 'rsync', row: Subfolder, publishedAt: Date): boolean {
   const { start, end, inProgress, error } =
     work === 'syncCheck'
@@ -141,6 +144,7 @@ function isDoneSince(work: 'syncCheck' | 'rsync', row: Subfolder, publishedAt: D
         }
       : { start: row.rsyncLastStart, end: row.rsyncLastEnd, inProgress: row.rsyncInProgress, error: row.rsyncError };
   if (inProgress || error !== undefined || start === undefined || end === undefined) return false;
+  if (work === 'rsync' && row.rsyncPublished && (!figuresMatch(row) || row.extraCount > 0)) return false;
   return start.getTime() > publishedAt.getTime() && end.getTime() >= start.getTime();
 }
 
