@@ -121,7 +121,7 @@ function worked(counters: Counters, participle: string): string {
 function differences(counters: Counters): string {
   const count = (name: string): string => formatCount(counters[name] ?? 0);
   return (
-    `${count('objectsMissing')} objects missing, ${count('objectsDifferent')} different, ` +
+    `${formatCountOf(counters['objectsMissing'] ?? 0, 'object')} missing, ${count('objectsDifferent')} different, ` +
     `${count('objectsUnproven')} unproven, ${count('objectsExtra')} extra`
   );
 }
