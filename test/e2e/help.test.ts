@@ -9,15 +9,38 @@ const SIGNING = ['--url-signer-private-key-file', '--url-signer-private-key-secr
 describe('--help', () => {
   it.each([
     { command: [], names: ['run', 'demo', 'dump', 'publisher', 'worker', 'local-cloud', '--version'] },
+    { command: [], names: ['sync', 'status', 'errors', 'diff', 'reset', 'abandon'] },
     {
       command: ['run'],
       names: ['--from', '--to', '--cdn', '--report', '--json', '--config', '--state', ...FILTERS, ...SIGNING],
     },
     { command: ['demo'], names: ['--source-dir', '--report', '--processes', '--json'] },
     { command: ['dump'], names: ['--dump-file', '--dry-run', '--json', '--s3-bucket', '--config'] },
-    { command: ['publisher'], names: ['objects'] },
-    { command: ['publisher', 'objects'], names: ['--dry-run', '--json', '--num-single-message', ...FILTERS] },
-    { command: ['worker'], names: ['cdnTransfer'] },
+    { command: ['publisher'], names: ['objects', 'sync-check', 'rsync', 'publishDirList'] },
+    {
+      command: ['publisher', 'objects'],
+      names: ['--manifest', '--dry-run', '--json', '--num-single-message', '--message-format', ...FILTERS],
+    },
+    { command: ['publisher', 'sync-check'], names: ['--recheck', '--once', '--dry-run', '--json', '--message-format'] },
+    { command: ['publisher', 'rsync'], names: ['--once', '--dry-run', '--json', '--delete-extra'] },
+    { command: ['publisher', 'publishDirList'], names: ['--once', '--dry-run', '--json', '--pull-query'] },
+    { command: ['worker'], names: ['cdnTransfer', 'syncCheck', 'rsync'] },
+    { command: ['worker', 'syncCheck'], names: ['--check-mode', '--processes', '--dry-run', '--json', ...FILTERS] },
+    {
+      command: ['worker', 'rsync'],
+      names: ['--rsync-engine', '--delete-extra', '--max-rsync-attempts', '--processes', ...FILTERS, ...SIGNING],
+    },
+    { command: ['sync'], names: ['--from-manifest', '--json', '--delete-extra', '--rsync-engine', ...SIGNING] },
+    { command: ['status'], names: ['--watch', '--json', '--state', '--config-key', '--max-rsync-attempts'] },
+    { command: ['errors'], names: ['list', 'retry'] },
+    { command: ['errors', 'list'], names: ['--code', '--dir', '--limit', '--json'] },
+    { command: ['errors', 'retry'], names: ['--code', '--dir', '--dry-run', '--json', '--pubsub-topic-id'] },
+    { command: ['diff'], names: ['--dir', '--format', '--output', '--json'] },
+    {
+      command: ['reset'],
+      names: ['"sync-check"', '"cdn-transfer"', '--dir', '--glob', '--all', '--purge', '--force', '--yes', '--dry-run'],
+    },
+    { command: ['abandon'], names: ['--dir', '--force', '--json'] },
     { command: ['worker', 'cdnTransfer'], names: ['--dry-run', '--gcs-bucket', '--lease-seconds', ...SIGNING] },
     { command: ['local-cloud'], names: ['--s3-dir', '--gcs-dir', '--signed-urls', '--s3-port', '--json'] },
   ])('of $command exits 0 and names what can be given', async ({ command, names }) => {

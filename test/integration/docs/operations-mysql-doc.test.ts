@@ -6,15 +6,23 @@ import { referenceTable } from '../../fixtures/reference-table.ts';
 import type { MysqlHome } from '../../services/mariadb-database.ts';
 import { createMysqlHome } from '../../services/mariadb-home.ts';
 
-const page = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
-const STATEMENTS = [...page.matchAll(/^```sql\n([^`]+)```/gm)].flatMap(([, block = '']) =>
-  block
-    .replaceAll(/^--.*\n/gm, '')
-    .split(';')
-    .map((sql) => sql.trim())
-    .filter((sql) => sql !== ''),
-);
-const QUERIES = STATEMENTS.filter((sql) => sql.startsWith('SELECT'));
+/** Of the blocks of a page, also of those inside a list. */
+function statementsOf(name: string): readonly string[] {
+  const page = readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8');
+  return [...page.matchAll(/^ *```sql\n([^`]+)```/gm)].flatMap(([, block = '']) =>
+    block
+      .replaceAll(/^--.*\n/gm, '')
+      .split(';')
+      .map((sql) => sql.trim())
+      .filter((sql) => sql !== ''),
+  );
+}
+
+const PAGES = [
+  { name: 'docs/operations.md', queries: 7 },
+  { name: 'docs/check-and-repair.md', queries: 2 },
+];
+const STATEMENTS = statementsOf('docs/operations.md');
 const GRANTS = STATEMENTS.filter((sql) => sql.startsWith('GRANT'));
 
 let home: MysqlHome;
@@ -23,10 +31,11 @@ beforeAll(async () => {
 });
 afterAll(() => home.dispose());
 
-it('docs/operations.md shows queries that a prepared table answers', async () => {
+it.each(PAGES)('$name shows queries that a prepared table answers', async ({ name, queries }) => {
   await prepareMysqlState(home);
-  expect(QUERIES).toHaveLength(7);
-  for (const query of QUERIES) {
+  const shown = statementsOf(name).filter((sql) => sql.startsWith('SELECT'));
+  expect(shown).toHaveLength(queries);
+  for (const query of shown) {
     const sql = query.replaceAll('object_transfer_state', home.table);
     // Strict as MySQL is where nothing is set.
     await home.query(`SET SESSION sql_mode = CONCAT(@@sql_mode, ',ONLY_FULL_GROUP_BY'); ${sql}`);
@@ -50,6 +59,26 @@ it('docs/operations.md shows how to publish again what the reference tool has ma
   try {
     const leases = await store.claimSubfolders({ owner: 'host:1:00000000', leaseMs: 60_000, limit: 10 });
     expect(leases.map(({ dirKey }) => dirKey).toSorted()).toEqual(['different/', 'unchecked/', 'waiting/']);
+  } finally {
+    await store.close();
+  }
+});
+
+it('docs/check-and-repair.md shows how to abandon a run by hand, after which its job can begin again', async () => {
+  const [update = '', ...others] = statementsOf('docs/check-and-repair.md').filter((sql) => sql.startsWith('UPDATE'));
+  expect(others).toEqual([]);
+  await prepareMysqlState(home);
+  const store = await openMysqlState(home);
+  const begin = (runId: string) =>
+    store.beginRun({ runId, job: 'publisher rsync', host: 'host', pid: 1, staleAfterMs: 60_000, isAlive: () => true });
+  try {
+    await begin('hangs');
+    await expect(begin('next')).rejects.toThrow(/already running/);
+    await home.query(update.replaceAll('object_transfer_state', home.table).replace("'…'", "'hangs'"));
+    await begin('next');
+    const abandoned = (await store.listRuns({ limit: 2 })).find(({ runId }) => runId === 'hangs');
+    expect(abandoned).toMatchObject({ runId: 'hangs', status: 'ABANDONED', exitMessage: 'abandoned by hand' });
+    expect(abandoned?.endedAt).toBeInstanceOf(Date);
   } finally {
     await store.close();
   }
@@ -99,6 +128,29 @@ describe.skipIf(process.env['MYSQL_URL'] !== undefined)('docs/operations.md, use
       pid: 1,
       counters: {},
     });
+    await store.close();
+  });
+
+  it('lets the one that works compare, repair, reset and abandon, with the rights that are shown', async () => {
+    await prepareMysqlState({ connection: as('transfer_prepare'), table: served.table });
+    const store = await openMysqlState({ connection: as('transfer'), table: served.table });
+    await store.addSubfolders(['checked/']);
+    const difference = { dirKey: 'checked/', key: 'checked/a', message: 'not equal', attempts: 0 };
+    await store.recordDifferences('checked/', [{ ...difference, code: 'CHECK_MISSING' }]);
+    await store.recordDifferences('checked/', [{ ...difference, code: 'CHECK_DIFFERENT' }]);
+    expect(await store.countOpenObjectErrors('checked/')).toEqual([{ code: 'CHECK_DIFFERENT', count: 1 }]);
+    const check = await store.startSyncCheck('checked/', 'host:1:00000000', 60_000);
+    if (check === undefined) throw new Error('nobody has it');
+    expect(await store.finishSyncCheck(check, { error: 'SOURCE_CONNECTION: broken off' })).toBe(true);
+    const repair = await store.startRsync('checked/', 'host:1:00000000', 60_000);
+    if (repair === undefined) throw new Error('nobody has it');
+    expect(await store.finishRsync(repair, { error: 'SOURCE_CONNECTION: broken off' }, 3)).toBe(true);
+    expect(await store.resetSubfolders('rsync', ['checked/'])).toBe(1);
+    expect(await store.abandonSubfolder('checked/')).toBe(false);
+    expect(await store.resolveUnseenErrors('checked/', new Date(Date.now() + 60_000))).toBe(1);
+    const run = { runId: '1', job: 'worker rsync', host: 'host', pid: 1, staleAfterMs: 1, isAlive: () => true };
+    await store.beginRun(run);
+    expect(await store.abandonRun('1', 'by hand')).toBe(true);
     await store.close();
   });
 
