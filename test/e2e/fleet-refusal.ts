@@ -51,7 +51,7 @@ export function naming(texts: readonly string[]): RegExp {
   return new RegExp(`^${escaped.map((text) => `(?=[^]*${text})`).join('')}`);
 }
 
-/** Tables with their columns and rows, topics and subscriptions with their messages. */
+/** Tables with their columns and rows (but for the runs: that it was tried is on record), topics and subscriptions with their messages. */
 async function everything({ home, table, pubsub }: Fleet): Promise<unknown> {
   const columns = await home.query(
     `SELECT table_name AS of, column_name AS name, column_type AS type FROM information_schema.columns
@@ -59,6 +59,7 @@ async function everything({ home, table, pubsub }: Fleet): Promise<unknown> {
   );
   const tables = new Set(columns.map((column) => String(column['of'])));
   const rows: unknown[] = [];
+  tables.delete(`${table}_runs`);
   for (const each of tables) rows.push([each, await home.query(`SELECT * FROM \`${each}\``)]);
   const { topics, subscriptions } = pubsub.stats();
   return { columns, rows, topics, subscriptions };

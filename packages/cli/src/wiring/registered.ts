@@ -31,7 +31,7 @@ const END_GRACE_MS = 2_000;
  */
 export function runRegistered<T>(module: RegisteredModule<T>, { stop }: Pick<CommandContext, 'stop'>): Promise<T> {
   if (module.dryRun) return module.work(stop);
-  return withRegisteredRun({ ...module, endGraceMs: END_GRACE_MS }, async (_, lost) => {
+  return withRegisteredRun({ ...module, signal: stop, endGraceMs: END_GRACE_MS }, async (_, lost) => {
     const value = await module.work(AbortSignal.any([stop, lost]));
     return { ...module.summarize(value), value };
   });

@@ -69,14 +69,11 @@ export async function runWorkerMode<S extends CommonWorkerSettings>(
   return await withWorker(job, context, false, async (worker, backends) => {
     running = worker;
     const { subscription } = workerQueues(settings, mode.topics);
-    if (!job.isAssigned) logger.info({ subscription }, 'taking messages');
-    await registered(
-      job,
-      backends,
-      () => worker.counters.toRecord(),
-      context,
-      (reporting, stop) => worker.run(stop, reporting),
-    );
+    const counters = (): Counters => worker.counters.toRecord();
+    await registered(job, backends, counters, context, async (reporting, stop) => {
+      if (!job.isAssigned) logger.info({ subscription }, 'taking messages');
+      await worker.run(stop, reporting);
+    });
     return worker.counters.toRecord();
   });
 }
@@ -151,6 +148,7 @@ async function registered<S extends CommonWorkerSettings>(
     logger,
     heartbeatMs: RUN_HEARTBEAT_MS,
     endGraceMs: END_GRACE_MS,
+    signal: context.stop,
     counters,
   };
   await withRegisteredRun(run, async (runId, lost) => {

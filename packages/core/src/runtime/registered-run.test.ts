@@ -154,3 +154,13 @@ test('a job that may run several times at once does, and each row says what it i
     subfoldersDone: 1,
   });
 });
+
+test('a process that is told to stop does not wait for a state that is away to begin its run', async () => {
+  const stop = new AbortController();
+  const away = { ...state.stateStore, beginRun: () => new Promise<void>(() => undefined) };
+  const begun = withRegisteredRun({ ...run, stateStore: away, signal: stop.signal }, () => {
+    throw new Error('not expected');
+  });
+  stop.abort(new Error('told to stop'));
+  await expect(begun).rejects.toThrow('told to stop');
+});

@@ -4,6 +4,7 @@ import { StateError } from '../domain/errors.ts';
 import { RUN_STATUS, type RunCounters, type RunRecord, type StateStore } from '../ports/state-store.ts';
 import { endsWithin } from './ends-within.ts';
 import type { Logger } from './logger.ts';
+import { unlessAborted } from './unless-aborted.ts';
 import { isProcessGone, PROCESS_TOKEN, type ProcessIdentity, processUser } from './process-identity.ts';
 
 /** A run is taken over when its heartbeat is this old, or at once where its process is known to be gone. */
@@ -27,6 +28,8 @@ export interface RegisteredRun {
    * stop does not wait for a state that is away: the row is taken for a dead run's then.
    */
   readonly endGraceMs?: number | undefined;
+  /** Ends the waiting for the row to be begun. The work has a signal of its own. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -43,12 +46,12 @@ export type RunWork<T> = (
 /**
  * Keeps a row of the runs table while `work` runs: begun, alive, and how it ended.
  * @throws StateError `STATE_RUN_ACTIVE` while another run of the same job is alive, `STATE_LEASE_LOST` where another has
- *   taken over, and whatever `work` throws
+ *   taken over, and whatever `work` throws; the reason of `signal` where it aborts before the work begins
  */
 export async function withRegisteredRun<T>(run: RegisteredRun, work: RunWork<T>): Promise<T> {
   const { stateStore, job, identity } = run;
   const runId = `${PROCESS_TOKEN}-${randomUUID()}`;
-  await stateStore.beginRun({
+  const beginning = stateStore.beginRun({
     runId,
     job: run.isShared === true ? `${job}#${runId}` : job,
     host: identity.host,
@@ -57,6 +60,7 @@ export async function withRegisteredRun<T>(run: RegisteredRun, work: RunWork<T>)
     staleAfterMs: RUN_STALE_AFTER_MS,
     isAlive: isRunAlive,
   });
+  await (run.signal === undefined ? beginning : unlessAborted(beginning, run.signal));
   const lost = new AbortController();
   let beating: Promise<void> | undefined;
   const heartbeat = setInterval(() => {
