@@ -100,7 +100,7 @@ describe('publishers and workers of comparisons and repairs', () => {
     expect(await publish('sync-check')).toContain('0 subfolders published');
     rehearsal.source.put('folder-0/new', 'new since');
     expect(await publish('sync-check', '--recheck')).toContain(
-      '4 subfolders published to be compared, 4 of them once more',
+      '4 subfolders published to be compared, 4 of them compared before',
     );
     const checked = await work('syncCheck', ({ verified }) => verified === 3);
     expect(checked).toMatchObject({ subfoldersDone: 4, objectsMissing: 1 });
@@ -149,6 +149,7 @@ describe('sync', () => {
       objectsTransferred: 20,
     });
     expect(await counts()).toMatchObject({ verified: 1, checked: 1 });
+    expect(JSON.parse((await sync('folder-2')).stdout)).toMatchObject({ verified: true, objectsTransferred: 0 });
     // By its whole prefix, once more: there is nothing to do.
     const again = await sync(`s3://${SOURCE_BUCKET}/folder-2/`);
     expect(JSON.parse(again.stdout)).toMatchObject({ verified: true, objectsTransferred: 0 });
@@ -189,6 +190,9 @@ describe('sync', () => {
     const unknown = await sync('s3://other/folder-0/');
     expectExitCode(unknown, 2);
     expect(unknown.stderr).toContain('s3://other/folder-0/ is not in the bucket');
+    const slip = await sync('folder-9/');
+    expectExitCode(slip, 2);
+    expect(slip.stderr).toContain('"folder-9/" is no subfolder of the state, and no object');
     const nothing = await sync();
     expectExitCode(nothing, 2);
     expect(nothing.stderr).toContain('sync takes a subfolder or a key, or --from-manifest FILE');

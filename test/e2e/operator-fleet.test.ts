@@ -76,16 +76,17 @@ describe("the operator's commands, on MySQL and Pub/Sub by the entities of the m
     const messages = waitingMessages();
     expect(messages).toBeGreaterThan(0);
     const runId = await withState((stateStore) => beginRunElsewhere({ stateStore }, 'worker cdnTransfer#1'));
-    const reset = ['reset', 'cdn-transfer', ...WORKER, '--all', '--yes', '--purge'];
+    const unnamed = ['reset', 'cdn-transfer', ...WORKER, '--all', '--yes', '--purge'];
+    const reset = [...unnamed, '--pubsub-subscription-id', SUBSCRIPTION];
     const refused = await fleet.command(...reset);
     expectExitCode(refused, 3);
     expect(refused.stderr).toContain('worker cdnTransfer on worker-vm-1');
     expect(waitingMessages()).toBe(messages);
 
     expectExitCode(await fleet.command('abandon', ...WORKER, runId, '--force'), 0);
-    const withoutSubscription = await fleet.command('reset', 'cdn-transfer', ...PUBLISHER, '--all', '--yes', '--purge');
-    expectExitCode(withoutSubscription, 2);
-    expect(withoutSubscription.stderr).toContain('pubsub_subscription_id');
+    const withoutName = await fleet.command(...unnamed);
+    expectExitCode(withoutName, 2);
+    expect(withoutName.stderr).toContain('name it by --pubsub-subscription-id');
     expect(waitingMessages()).toBe(messages);
 
     expect(await json(...reset)).toEqual({

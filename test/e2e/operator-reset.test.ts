@@ -72,7 +72,7 @@ describe('reset', () => {
 
     const result = await rig.command('reset', what, ...flags);
     expectExitCode(result, 0);
-    expect(result.stdout).toMatch(new RegExp(`of ${reset.length} subfolders? was reset\n$`));
+    expect(result.stdout).toMatch(new RegExp(`of ${reset.length} subfolders? was reset\n`));
     expect(await dirKeysWith(flag, value)).toEqual(reset);
     const rest = (['initialTransfer', 'syncCheckPublished', 'rsyncPublished'] as const).filter(
       (other) => other !== flag,

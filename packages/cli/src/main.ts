@@ -6,6 +6,11 @@ import { leaveNothingOpen, stopOnSignals } from './stop-signals.ts';
 const launched = process.env['OBJECT_TRANSFER_LAUNCHED'] !== undefined;
 delete process.env['OBJECT_TRANSFER_LAUNCHED'];
 const stop = stopOnSignals(launched);
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever read it has read enough: `status | head`.
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
 try {
   // The rest takes a second to load on a busy machine, and a signal may come meanwhile.
   const { createProgram } = await import('./program.ts');

@@ -1,7 +1,6 @@
 import { Option, type Command } from 'commander';
 import type { ModuleSettings } from '@object-transfer/core/config/load-settings';
 import { PUBLISHER_RSYNC, PUBLISHER_SYNC_CHECK } from '@object-transfer/core/config/modules';
-import type { StateStore } from '@object-transfer/core/ports/state-store';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import type { QueryOverrides } from '@object-transfer/core/state/query-overrides';
@@ -35,7 +34,7 @@ export function addSubfolderPublishers(publisher: Command, context: CommandConte
   // The reference tool has one command for both, and its entity says by its statements which of them it is.
   const dirList = publisher
     .command('publishDirList')
-    .description('sync-check, or rsync where the statements of the entity are about rsync_published');
+    .description('does what sync-check does, or rsync where the statements of the entity are about rsync_published');
   addCommonOptions(dirList);
   addFieldOptions(dirList, PUBLISHER_SYNC_CHECK).action(async (options: ParsedOptions) => {
     const { settings, logger } = await loadCommandSettings(PUBLISHER_SYNC_CHECK, options, context);
@@ -54,8 +53,8 @@ export function addSubfolderPublishers(publisher: Command, context: CommandConte
   addFieldOptions(rsync, PUBLISHER_RSYNC).action(async (options: ParsedOptions) => {
     const { settings, logger } = await loadCommandSettings(PUBLISHER_RSYNC, options, context);
     const overrides = customQueries(PUBLISHER_RSYNC_QUERIES, settings);
-    const { deleteExtra } = settings;
-    const publishing = { target: 'rsync', topic: RSYNC_TOPIC, overrides, deleteExtra } as const;
+    const { deleteExtra, maxRsyncAttempts } = settings;
+    const publishing = { target: 'rsync', topic: RSYNC_TOPIC, overrides, deleteExtra, maxRsyncAttempts } as const;
     await publish({ ...publishing, settings, logger }, options, context);
   });
 }
@@ -77,6 +76,8 @@ interface SubfolderPublishing {
   readonly topic: string;
   readonly overrides: QueryOverrides;
   readonly deleteExtra: boolean;
+  /** Of `rsync`: as the workers have it. */
+  readonly maxRsyncAttempts?: number | undefined;
   readonly settings: ModuleSettings<typeof PUBLISHER_SYNC_CHECK>;
   readonly logger: Logger;
 }
@@ -85,7 +86,7 @@ const COMMANDS = { syncCheck: 'publisher sync-check', rsync: 'publisher rsync' }
 const PURPOSES = { syncCheck: 'to be compared', rsync: 'to be repaired' } as const;
 
 async function publish(
-  { target, topic, overrides, deleteExtra, settings, logger }: SubfolderPublishing,
+  { target, topic, overrides, deleteExtra, maxRsyncAttempts, settings, logger }: SubfolderPublishing,
   options: ParsedOptions,
   context: CommandContext,
 ): Promise<void> {
@@ -134,23 +135,25 @@ async function publish(
     },
     context,
   );
-  if (!dryRun && target === 'rsync') await tellFailed(backends.stateStore, logger);
+  // What is not repaired any more is not forgotten.
+  if (!dryRun && target === 'rsync' && !stop.aborted) {
+    const { failed } = await backends.stateStore.countSubfolders(maxRsyncAttempts);
+    if (failed > 0) {
+      logger.error(
+        { subfolders: failed },
+        'subfolders are not equal after all their repairs, or could not be compared: `status` and `diff` tell more',
+      );
+      process.exitCode = EXIT_CODES.failures;
+    }
+  }
   context.stdout.write(
     options['json'] === true ? `${JSON.stringify(result)}\n` : `${summarize(result, target, dryRun)}\n`,
   );
 }
 
-/** What is not repaired any more is not forgotten. */
-async function tellFailed(stateStore: Pick<StateStore, 'countSubfolders'>, logger: Logger): Promise<void> {
-  const { failed: subfolders } = await stateStore.countSubfolders();
-  if (subfolders > 0) {
-    logger.error({ subfolders }, 'subfolders are not equal after all their repairs, or could not be compared');
-  }
-}
-
 function summarize(result: PublishedSubfolders, target: 'syncCheck' | 'rsync', dryRun: boolean): string {
   const { subfolders, messages, rechecked } = result;
-  const again = rechecked > 0 ? `, ${formatCount(rechecked)} of them once more` : '';
+  const again = rechecked > 0 ? `, ${formatCount(rechecked)} of them compared before` : '';
   return (
     `${formatCountOf(subfolders, 'subfolder')} ${dryRun ? 'would be published' : 'published'} ${PURPOSES[target]}${again}, ` +
     `in ${formatCountOf(messages, 'message')}`

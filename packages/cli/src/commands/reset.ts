@@ -26,8 +26,9 @@ export function addResetCommand(program: Command, context: CommandContext): void
   const reset = program
     .command('reset')
     .description(
-      'makes subfolders due again: to be compared (sync-check), repaired (rsync), or listed and transferred (cdn-transfer), ' +
-        'whatever became of it before. Stop the workers and publishers of that kind first',
+      'frees subfolders of what was begun and not done: publishes them again to be compared (sync-check), repaired (rsync), ' +
+        'or listed and transferred (cdn-transfer). What was compared rests: `publisher sync-check --recheck` compares it again. ' +
+        'Stop the workers and publishers of that kind first',
     )
     .addArgument(new Argument('<what>', 'what is to be done again').choices(Object.keys(RESETS)))
     .option('--dir <key>', "this subfolder: its dir_key, '' for the root itself; may be repeated", collect)
@@ -70,6 +71,9 @@ async function resetSubfolders(what: ResetName, options: ParsedOptions, context:
     report({ reset: what, subfolders: await countSelected(work), dryRun, purged: undefined }, options, context);
     return EXIT_CODES.done;
   }
+  if (options['purge'] === true && operator.deployment === 'fleet' && options['pubsubSubscriptionId'] === undefined) {
+    throw usageError('--purge empties a whole subscription: name it by --pubsub-subscription-id');
+  }
   const purge = options['purge'] === true ? await openPurge(operator, kind) : undefined;
   if (!isForced) await refuseWhileLive(store, [kind], `${name} cannot be reset`);
   if (!(await isConfirmed(what, options, context, () => countSelected(work), purge))) {
@@ -88,7 +92,7 @@ async function resetSubfolders(what: ResetName, options: ParsedOptions, context:
 function checkFlags(options: ParsedOptions): void {
   const given = ['dir', 'glob', 'all'].filter((flag) => options[flag] !== undefined);
   if (given.length !== 1) {
-    throw usageError('reset needs one of --dir, --glob and --all');
+    throw usageError('reset needs exactly one of --dir, --glob and --all');
   }
   const isAll = options['all'] === true;
   if (options['purge'] === true && !isAll && options['force'] !== true) {
@@ -140,6 +144,9 @@ function report(done: ResetReport, options: ParsedOptions, { stdout }: CommandCo
   }
   const verb = dryRun ? 'would be' : 'was';
   stdout.write(`${RESETS[done.reset].name} of ${formatCountOf(subfolders, 'subfolder')} ${verb} reset\n`);
+  if (done.reset === 'sync-check' && !dryRun) {
+    stdout.write('what was compared before rests: `publisher sync-check --recheck` compares it again\n');
+  }
 }
 
 function collect(given: string, before: readonly string[] | undefined): readonly string[] {

@@ -60,6 +60,9 @@ export async function openSync(
     },
   };
 
+  const isObject = async (key: string): Promise<boolean> =>
+    (await transfers.transfer.stater.stat(key, context.stop)) !== undefined;
+
   const sync = async (keys: AsyncIterable<string> | Iterable<string>, stop: AbortSignal): Promise<SyncedKeys> => {
     const failures: { key: string; code: string; message: string }[] = [];
     const onOutcome = (key: string, outcome: TransferOutcome): void => {
@@ -106,15 +109,18 @@ export async function openSync(
      */
     async dirOf(key: string, target: string): Promise<string | undefined> {
       const isUrl = target.startsWith('s3://');
-      const names = [
-        ...(isUrl ? [] : [key]),
-        ...(key.startsWith(s3RootPrefix) ? [key.slice(s3RootPrefix.length)] : []),
-      ];
+      const isUnderRoot = key.startsWith(s3RootPrefix);
+      const names = [...(isUrl ? [] : [key]), ...(isUnderRoot ? [key.slice(s3RootPrefix.length)] : [])];
       for (const name of names) {
         if ((name === '' || name.endsWith('/')) && (await stateStore.getSubfolder(name)) !== undefined) return name;
       }
-      if (key.startsWith(s3RootPrefix) && key !== '') return undefined;
-      const problem = `${JSON.stringify(target)} is no subfolder of the state, and no key under s3_root_prefix`;
+      if (isUnderRoot && key !== '' && (await isObject(key))) return undefined;
+      for (const name of names.map((each) => `${each}/`)) {
+        if ((await stateStore.getSubfolder(name)) !== undefined) return name;
+      }
+      // An object that is gone says so; a name with a slash at its end is more likely a slip.
+      if (isUnderRoot && key !== '' && !key.endsWith('/')) return undefined;
+      const problem = `${JSON.stringify(target)} is no subfolder of the state, and no object under s3_root_prefix`;
       throw new ConfigurationError('CONFIG_INVALID', `${problem} ${JSON.stringify(s3RootPrefix)}`);
     },
 
@@ -153,8 +159,8 @@ function figuresOf(result: WorkResult, dirKey: string) {
     case 'busy':
     case 'lost':
       throw new StateError(
-        'STATE_LEASE_LOST',
-        `somebody else is at work on ${JSON.stringify(dirKey)}: try again later, or \`object-transfer abandon --dir\` it`,
+        'STATE_SUBFOLDER_BUSY',
+        `somebody else is at work on ${JSON.stringify(dirKey)}: try again later; if nobody is, \`object-transfer abandon --dir ${dirKey}\` frees it`,
         { op: 'sync', source: dirKey },
       );
   }

@@ -27,7 +27,7 @@ export async function openObjectTopic(operator: OperatorState, command: string):
     const queue = await openPubsub(use, opening);
     return { topic, publish: (messages) => queue.publish(topic, messages) };
   }
-  refuseFleet(operator, command, 'pubsub_topic_id', 'that of the publisher of objects');
+  refuseFleet(operator, command, 'pubsub_topic_id', 'the publisher of objects');
   const { queue } = await openQueueFile(operator);
   return { topic: OBJECT_TOPIC, publish: (messages) => queue.publish(OBJECT_TOPIC, messages) };
 }
@@ -61,7 +61,7 @@ export async function openPurge(operator: OperatorState, kind: SubfolderReset): 
     };
     return { subscription, purge };
   }
-  refuseFleet(operator, '--purge', 'pubsub_subscription_id', "that of this kind's worker");
+  refuseFleet(operator, '--purge', 'pubsub_subscription_id', 'the worker of this kind');
   const { queue } = await openQueueFile(operator);
   const embedded = EMBEDDED_SUBSCRIPTIONS[kind];
   return { subscription: embedded, purge: () => queue.purge(embedded) };
@@ -75,8 +75,5 @@ function refuseFleet(
   whose: string,
 ): void {
   if (deployment !== 'fleet') return;
-  throw new ConfigurationError(
-    'CONFIG_INVALID',
-    `${what} needs ${field}: give --config-key of the entity, ${whose}, too`,
-  );
+  throw new ConfigurationError('CONFIG_INVALID', `${what} needs ${field}: give also --config-key of ${whose}`);
 }

@@ -94,7 +94,7 @@ export const PUBLISHER_SYNC_CHECK = {
 export const PUBLISHER_RSYNC = {
   ...PUBLISHER_OF_SUBFOLDERS,
   name: 'publisher rsync',
-  defaulted: [...PUBLISHER_OF_SUBFOLDERS.defaulted, 'deleteExtra'],
+  defaulted: [...PUBLISHER_OF_SUBFOLDERS.defaulted, 'deleteExtra', 'maxRsyncAttempts'],
 } as const satisfies ModuleFields;
 
 export const WORKER_CDN_TRANSFER = {

@@ -148,6 +148,7 @@ export type StateErrorCode =
   | 'STATE_READ_ONLY'
   | 'STATE_CORRUPT'
   | 'STATE_LEASE_LOST'
+  | 'STATE_SUBFOLDER_BUSY'
   | 'STATE_RUN_ACTIVE';
 
 /** The state store or the queue could not do what was asked. */

@@ -164,3 +164,9 @@ test('a process that is told to stop does not wait for a state that is away to b
   stop.abort(new Error('told to stop'));
   await expect(begun).rejects.toThrow('told to stop');
 });
+
+test('work that lost a lease of its own has failed, and was not taken over', async () => {
+  const lost = new StateError('STATE_LEASE_LOST', 'of a subfolder', { op: 'sync' });
+  await expect(withRegisteredRun(run, () => Promise.reject(lost))).rejects.toBe(lost);
+  expect(rows()).toMatchObject([{ status: 'FAILED' }]);
+});

@@ -70,19 +70,31 @@ export async function withRegisteredRun<T>(run: RegisteredRun, work: RunWork<T>)
     });
   }, run.heartbeatMs ?? HEARTBEAT_MS);
   try {
-    const { succeeded, exitMessage, value } = await work(runId, lost.signal);
-    const status = succeeded ? RUN_STATUS.succeeded : RUN_STATUS.failed;
-    await inTime(run, stateStore.endRun(runId, status, exitMessage, run.counters?.()));
-    return value;
+    const result = await workToItsEnd(run, runId, lost.signal, work);
+    const status = result.succeeded ? RUN_STATUS.succeeded : RUN_STATUS.failed;
+    await inTime(run, stateStore.endRun(runId, status, result.exitMessage, run.counters?.()));
+    return result.value;
+  } finally {
+    clearInterval(heartbeat);
+    if (beating !== undefined) await inTime(run, beating);
+  }
+}
+
+/** A run that another has taken over is that one's: its row is left alone. */
+async function workToItsEnd<T>(
+  run: RegisteredRun,
+  runId: string,
+  lost: AbortSignal,
+  work: RunWork<T>,
+): Promise<Awaited<ReturnType<RunWork<T>>>> {
+  try {
+    return await work(runId, lost);
   } catch (error) {
-    if (!isTakenOver(error) && !lost.signal.aborted) {
+    if (!lost.aborted) {
       const { code, message } = describeError(error);
       await endFailed(run, runId, `${code}: ${message}`);
     }
     throw error;
-  } finally {
-    clearInterval(heartbeat);
-    if (beating !== undefined) await inTime(run, beating);
   }
 }
 

@@ -41,7 +41,7 @@ async function recordChunk(
   const stays = ({ objectKey, code, resolvedAt }: (typeof known)[number]): boolean =>
     resolvedAt === null && (differenceKindOf(code) === undefined || code === codes.get(objectKey));
   const open = known.filter(stays).map(({ objectKey }) => objectKey);
-  const outdated = known.filter((error) => !stays(error)).map(({ objectKey }) => objectKey);
+  const outdated = new Set(known.filter((error) => !stays(error)).map(({ objectKey }) => objectKey));
   if (open.length > 0) {
     await db
       .updateTable('objectErrors')
@@ -50,11 +50,28 @@ async function recordChunk(
       .where('objectKey', 'in', open)
       .execute();
   }
-  if (outdated.length > 0) {
-    await db.deleteFrom('objectErrors').where('dirKey', '=', dirKey).where('objectKey', 'in', outdated).execute();
+  // One statement for all that say the same. Not deleted and added again: that would take one more right.
+  const reopened = Map.groupBy(
+    chunk.filter(({ key }) => outdated.has(key)),
+    ({ code, message, attempts }) => JSON.stringify([code, message, attempts]),
+  );
+  for (const same of reopened.values()) {
+    const [first] = same;
+    if (first === undefined) continue;
+    const { code, message, attempts } = first;
+    await db
+      .updateTable('objectErrors')
+      .set({ code, message, attempts, firstSeenAt: now, lastSeenAt: now, resolvedAt: null })
+      .where('dirKey', '=', dirKey)
+      .where(
+        'objectKey',
+        'in',
+        same.map(({ key }) => key),
+      )
+      .execute();
   }
-  const isOpen = new Set(open);
-  const fresh = chunk.filter(({ key }) => !isOpen.has(key));
+  const isKnown = new Set(known.map(({ objectKey }) => objectKey));
+  const fresh = chunk.filter(({ key }) => !isKnown.has(key));
   if (fresh.length === 0) return;
   await db
     .insertInto('objectErrors')
