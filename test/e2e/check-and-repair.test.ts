@@ -1,6 +1,7 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SubfolderCounts } from '@object-transfer/core/ports/state-store';
+import type { Subfolder } from '@object-transfer/core/domain/subfolder';
+import type { StateStore, SubfolderCounts } from '@object-transfer/core/ports/state-store';
 import { openEmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CommandResult, expectExitCode, type RunningCommand } from './command.ts';
@@ -39,13 +40,21 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
   while (!(await condition())) await delay(20);
 }
 
-async function counts(): Promise<SubfolderCounts> {
+async function look<T>(at: (store: StateStore) => Promise<T>): Promise<T> {
   const state = await openEmbeddedState(rehearsal.path('object-transfer.sqlite'), { owner: 'test:1:00000000' });
   try {
-    return await state.stateStore.countSubfolders();
+    return await at(state.stateStore);
   } finally {
     await state.close();
   }
+}
+
+function counts(): Promise<SubfolderCounts> {
+  return look((store) => store.countSubfolders());
+}
+
+function rows(): Promise<readonly Subfolder[]> {
+  return look((store) => store.listSubfolders(undefined, 100));
 }
 
 async function publish(mode: string, ...flags: readonly string[]): Promise<string> {
@@ -130,6 +139,14 @@ describe('publishers and workers of comparisons and repairs', () => {
     await first.whileRunning(until(isRunning));
     first.kill('SIGTERM');
     expectExitCode(await first.ended, 0);
+  });
+
+  it('let the nightly publisher work beside the one that runs all the time', async () => {
+    await using always = rehearsal.start('publisher', 'sync-check', '--s3-bucket', SOURCE_BUCKET, '--json');
+    await always.whileRunning(until(async () => (await rows()).some(({ syncCheckPublished }) => syncCheckPublished)));
+    expect(await publish('sync-check', '--recheck')).toContain('0 subfolders published');
+    always.kill('SIGTERM');
+    expectExitCode(await always.ended, 0);
   });
 });
 

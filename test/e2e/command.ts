@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAM = fileURLToPath(new URL('../../packages/cli/bin/object-transfer.js', import.meta.url));
+export const PROGRAM = fileURLToPath(new URL('../../packages/cli/bin/object-transfer.js', import.meta.url));
 
 export interface CommandResult {
   /** `null` where a signal ended the process. */

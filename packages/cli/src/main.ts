@@ -1,16 +1,13 @@
 import { exitCodeOf } from './exit-codes.ts';
 import { acceptReferenceSpelling } from './options/reference-spelling.ts';
+import { endWhereNobodyReads } from './output/end-where-nobody-reads.ts';
 import { leaveNothingOpen, stopOnSignals } from './stop-signals.ts';
 
 // Not for the processes that this one starts.
 const launched = process.env['OBJECT_TRANSFER_LAUNCHED'] !== undefined;
 delete process.env['OBJECT_TRANSFER_LAUNCHED'];
 const stop = stopOnSignals(launched);
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // Whoever read it has read enough: `status | head`.
-  if (error.code === 'EPIPE') process.exit();
-  throw error;
-});
+endWhereNobodyReads(process.stdout);
 try {
   // The rest takes a second to load on a busy machine, and a signal may come meanwhile.
   const { createProgram } = await import('./program.ts');

@@ -5,7 +5,7 @@ import { describeRun, listLiveRuns } from './live-runs.ts';
 /** What works on subfolders, by what of them it does. `run` does all of it. */
 const JOBS: Readonly<Record<SubfolderReset, readonly string[]>> = {
   objects: ['worker cdnTransfer', 'publisher objects', 'run'],
-  syncCheck: ['worker syncCheck', 'publisher sync-check', 'run', 'sync'],
+  syncCheck: ['worker syncCheck', 'publisher sync-check', 'publisher sync-check --recheck', 'run', 'sync'],
   rsync: ['worker rsync', 'publisher rsync', 'run', 'sync'],
 };
 

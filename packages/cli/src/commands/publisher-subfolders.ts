@@ -104,7 +104,8 @@ async function publish(
   const result = await runRegistered(
     {
       stateStore: backends.stateStore,
-      job: COMMANDS[target],
+      // The nightly one goes beside one that runs all the time.
+      job: options['recheck'] === true ? `${COMMANDS[target]} --recheck` : COMMANDS[target],
       isShared: false,
       identity,
       logger,

@@ -1,6 +1,7 @@
 import type { ModuleSettings } from '@object-transfer/core/config/load-settings';
 import type { WORKER_RSYNC, WORKER_SYNC_CHECK } from '@object-transfer/core/config/modules';
 import type { MessageSubscription } from '@object-transfer/core/ports/message-queue';
+import type { Logger } from '@object-transfer/core/runtime/logger';
 import { syncByGcloud } from '@object-transfer/worker/rsync/gcloud-rsync';
 import { checkGcloud } from '@object-transfer/worker/rsync/gcloud-version';
 import { runRsync } from '@object-transfer/worker/rsync/run-rsync';
@@ -67,7 +68,10 @@ export async function openRsyncWorker(options: OpenWorkerOptions<RsyncSettings>)
     check: async (signal) => {
       await transfers.source.check(settings.s3RootPrefix, signal);
       if (isNative) await checkTransfers(transfers, settings, logger, signal);
-      else await checkGcloud({ variables }, signal);
+      else {
+        await checkGcloud({ variables }, signal);
+        warnOfFilters(settings, logger);
+      }
     },
     run: (stop, reporting) =>
       runRsync({
@@ -79,6 +83,15 @@ export async function openRsyncWorker(options: OpenWorkerOptions<RsyncSettings>)
       }),
     close: () => transfers.close(),
   };
+}
+
+function warnOfFilters(settings: RsyncSettings, logger: Logger): void {
+  const { storageClasses, lastModifiedBefore, lastModifiedAfter, include, exclude } = settings;
+  const isFiltered = storageClasses.length + include.length + exclude.length > 0;
+  if (!isFiltered && lastModifiedBefore === undefined && lastModifiedAfter === undefined) return;
+  logger.warn(
+    'gcloud storage rsync knows no filters: what storage_class, last_modified_before, last_modified_after, include or exclude leave out is copied, too',
+  );
 }
 
 /** What the settings say about a repair. */
