@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { RunningCommand } from './command.ts';
 import { bareEnvironment } from './rehearsal.ts';
@@ -43,5 +45,20 @@ describe('the launcher', () => {
     command.kill('SIGKILL');
     // Resolves only when the other process has ended, too.
     expect(await command.ended).toMatchObject({ signal: 'SIGKILL' });
+  });
+
+  it('keeps compiled code in the cache directory of the user, and does without where there can be none', async () => {
+    const home = await mkdtemp(join(tmpdir(), 'object-transfer-launcher-'));
+    const { NODE_COMPILE_CACHE: _, ...environment } = { ...bareEnvironment(home), XDG_CACHE_HOME: join(home, 'cache') };
+    const version = async (variables: Readonly<Record<string, string>>) => {
+      await using command = new RunningCommand(['--version'], { cwd: home, environment: variables });
+      return await command.ended;
+    };
+    const said = { exitCode: 0, signal: null, stdout: '0.1.0\n', stderr: '' };
+    expect(await version(environment)).toEqual(said);
+    expect(await readdir(join(home, 'cache', 'object-transfer'))).not.toEqual([]);
+    await writeFile(join(home, 'file'), '');
+    expect(await version({ ...environment, XDG_CACHE_HOME: join(home, 'file') })).toEqual(said);
+    await rm(home, { recursive: true });
   });
 });

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   startCloudFrontServer,
   type CloudFrontServer,
@@ -143,7 +144,10 @@ export class Rehearsal {
   }
 }
 
+/** Compiled code, which all commands of all tests share: their homes are their own, and would each be filled anew. */
+const COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/object-transfer-tests', import.meta.url));
+
 /** What a process needs at least. */
 export function bareEnvironment(directory: string): Readonly<Record<string, string>> {
-  return { PATH: process.env['PATH'] ?? '', HOME: directory, TMPDIR: directory };
+  return { PATH: process.env['PATH'] ?? '', HOME: directory, TMPDIR: directory, NODE_COMPILE_CACHE: COMPILE_CACHE };
 }

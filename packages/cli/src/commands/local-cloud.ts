@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { Option, type Command } from 'commander';
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
-import { Mariadb } from '@object-transfer/local-cloud/mariadb/mariadb';
-import { startLocalCloud, type LocalCloud } from '@object-transfer/local-cloud/start-local-cloud';
+import type { Mariadb } from '@object-transfer/local-cloud/mariadb/mariadb';
+import type { LocalCloud } from '@object-transfer/local-cloud/start-local-cloud';
 import { parsePort } from '../options/parse-port.ts';
 import type { CommandContext } from '../command-context.ts';
 import { describeCloud, exportLines, type DescribedFleet } from '../output/describe-cloud.ts';
@@ -75,6 +75,7 @@ async function startFleet(cloud: LocalCloud, cleanup: AsyncDisposableStack): Pro
 }
 
 async function startMariadb(): Promise<Mariadb> {
+  const { Mariadb } = await import('@object-transfer/local-cloud/mariadb/mariadb');
   try {
     return await Mariadb.start({ database: FLEET_DATABASE });
   } catch (error) {
@@ -95,6 +96,8 @@ async function writeKey(file: string, privateKey: string): Promise<void> {
 }
 
 async function start(flags: LocalCloudFlags): Promise<LocalCloud> {
+  // Here and not above: the other commands do without the servers.
+  const { startLocalCloud } = await import('@object-transfer/local-cloud/start-local-cloud');
   try {
     return await startLocalCloud({
       source: { directories: flags.s3Dir === undefined ? [] : [{ path: flags.s3Dir }] },

@@ -1,5 +1,4 @@
 import type { DatastoreSettingsOptions } from '@object-transfer/core/config/datastore-settings';
-import { FileSettings } from '@object-transfer/core/config/file-settings';
 import type { Deployment } from '@object-transfer/core/config/field';
 import { FlagSettings } from '@object-transfer/core/config/flag-settings';
 import type { ModuleFields } from '@object-transfer/core/config/modules';
@@ -26,7 +25,7 @@ export async function settingsSourcesOf(
   context: Pick<CommandContext, 'environment' | 'stop'>,
 ): Promise<CommandSources> {
   const { config } = options;
-  const file = typeof config === 'string' ? [new FileSettings(config)] : [];
+  const file = typeof config === 'string' ? [await fileSource(config)] : [];
   const flags = flagValues(module, options);
   const configKeys = (options[CONFIG_KEY_OPTION] ?? []) as readonly string[];
   if (configKeys.length === 0) return { deployment: 'embedded', sources: [new FlagSettings(flags), ...file] };
@@ -41,6 +40,12 @@ export async function settingsSourcesOf(
     deployment: 'fleet',
     sources: [new FlagSettings(flags), ...environment, ...file, ...entities],
   };
+}
+
+async function fileSource(path: string): Promise<SettingsSource> {
+  // Reading YAML takes a while to load.
+  const { FileSettings } = await import('@object-transfer/core/config/file-settings');
+  return new FileSettings(path);
 }
 
 /** The entity was read from this project: what it says itself does not count. */

@@ -1,4 +1,4 @@
-import { GoogleAuth, type AuthClient } from 'google-auth-library';
+import type { AuthClient } from 'google-auth-library';
 import { ConfigurationError, DestinationError } from '../domain/errors.ts';
 
 /** Access tokens for GCS. */
@@ -52,7 +52,9 @@ export function createGcsTokenSource(findClient: () => Promise<AuthClient> = def
   };
 }
 
-function defaultClient(): Promise<AuthClient> {
+async function defaultClient(): Promise<AuthClient> {
+  // Not before it is needed: emulators need no token.
+  const { GoogleAuth } = await import('google-auth-library');
   return new GoogleAuth({ scopes: [SCOPE] }).getClient();
 }
 
