@@ -30,7 +30,6 @@ export function writeRequest(name: string, content: Buffer, more: Partial<WriteR
   return {
     name,
     content: [content],
-    sizeBytes: content.length,
     properties: { metadata: {} },
     crc32c: crc32c(content),
     ifGenerationMatch: '0',

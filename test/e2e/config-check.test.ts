@@ -103,7 +103,7 @@ describe('config check', () => {
       deployment: 'embedded',
       fields: expect.arrayContaining([
         { name: 's3_bucket', value: 'photos-live', unit: null, from: 'worker.yaml line 1' },
-        { name: 'part_size_mib', value: 16, unit: 'MiB', from: 'default' },
+        { name: 'part_size_mib', value: 64, unit: 'MiB', from: 'default' },
         { name: 'aws_region', value: null, unit: null, from: null },
       ]) as unknown,
       passedBy: ['include'],

@@ -49,7 +49,7 @@ describe('the launcher', () => {
 
   it('keeps compiled code in the cache directory of the user, and does without where there can be none', async () => {
     const home = await mkdtemp(join(tmpdir(), 'object-transfer-launcher-'));
-    const { NODE_COMPILE_CACHE: _, ...environment } = { ...bareEnvironment(home), XDG_CACHE_HOME: join(home, 'cache') };
+    const environment = { PATH: bareEnvironment(home)['PATH'] ?? '', HOME: home, XDG_CACHE_HOME: join(home, 'cache') };
     const version = async (variables: Readonly<Record<string, string>>) => {
       await using command = new RunningCommand(['--version'], { cwd: home, environment: variables });
       return await command.ended;

@@ -11,7 +11,9 @@ endWhereNobodyReads(process.stdout);
 try {
   // The rest takes a second to load on a busy machine, and a signal may come meanwhile.
   const { createProgram } = await import('./program.ts');
-  await createProgram(stop).parseAsync(acceptReferenceSpelling(process.argv));
+  const argv = acceptReferenceSpelling(process.argv);
+  const program = await createProgram(argv, stop);
+  await program.parseAsync(argv);
 } catch (error) {
   process.exitCode = exitCodeOf(error, process.stderr);
 }

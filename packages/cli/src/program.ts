@@ -1,23 +1,29 @@
 import { Command } from 'commander';
-import { addAbandonCommand } from './commands/abandon.ts';
-import { addConfigCommand } from './commands/config.ts';
-import { addDemoCommand } from './commands/demo.ts';
-import { addDiffCommand } from './commands/diff.ts';
-import { addDumpCommand } from './commands/dump.ts';
-import { addErrorsCommand } from './commands/errors.ts';
-import { addLocalCloudCommand } from './commands/local-cloud.ts';
-import { addPrepareCommand } from './commands/prepare.ts';
-import { addPublisherCommand } from './commands/publisher.ts';
-import { addResetCommand } from './commands/reset.ts';
-import { addRunCommand } from './commands/run.ts';
-import { addSyncCommand } from './commands/sync.ts';
-import { addStatusCommand } from './commands/status.ts';
-import { addWorkerCommand } from './commands/worker.ts';
 import type { CommandContext } from './command-context.ts';
 import { readEnvironment } from './wiring/environment.ts';
 
+type AddCommand = (program: Command, context: CommandContext) => void;
+
+/** In the order of the help. Each is loaded when it is called for. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  run: async () => (await import('./commands/run.ts')).addRunCommand,
+  demo: async () => (await import('./commands/demo.ts')).addDemoCommand,
+  prepare: async () => (await import('./commands/prepare.ts')).addPrepareCommand,
+  dump: async () => (await import('./commands/dump.ts')).addDumpCommand,
+  publisher: async () => (await import('./commands/publisher.ts')).addPublisherCommand,
+  worker: async () => (await import('./commands/worker.ts')).addWorkerCommand,
+  sync: async () => (await import('./commands/sync.ts')).addSyncCommand,
+  status: async () => (await import('./commands/status.ts')).addStatusCommand,
+  errors: async () => (await import('./commands/errors.ts')).addErrorsCommand,
+  diff: async () => (await import('./commands/diff.ts')).addDiffCommand,
+  reset: async () => (await import('./commands/reset.ts')).addResetCommand,
+  abandon: async () => (await import('./commands/abandon.ts')).addAbandonCommand,
+  config: async () => (await import('./commands/config.ts')).addConfigCommand,
+  'local-cloud': async () => (await import('./commands/local-cloud.ts')).addLocalCloudCommand,
+};
+
 /** The command line. Throws what a command throws, and a CommanderError for wrong usage. */
-export function createProgram(stop: AbortSignal): Command {
+export async function createProgram(argv: readonly string[], stop: AbortSignal): Promise<Command> {
   const program = new Command('object-transfer')
     .description(
       'Moves a bucket from AWS S3 to Google Cloud Storage through CloudFront, and proves that every object arrived.',
@@ -31,19 +37,9 @@ export function createProgram(stop: AbortSignal): Command {
     stdout: process.stdout,
     stderr: process.stderr,
   };
-  addRunCommand(program, context);
-  addDemoCommand(program, context);
-  addPrepareCommand(program, context);
-  addDumpCommand(program, context);
-  addPublisherCommand(program, context);
-  addWorkerCommand(program, context);
-  addSyncCommand(program, context);
-  addStatusCommand(program, context);
-  addErrorsCommand(program, context);
-  addDiffCommand(program, context);
-  addResetCommand(program, context);
-  addAbandonCommand(program, context);
-  addConfigCommand(program, context);
-  addLocalCloudCommand(program, context);
+  const [, , name = ''] = argv;
+  // Help, and what is no command, take them all.
+  const wanted = Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]] : Object.values(COMMANDS);
+  for (const load of wanted) (await load?.())?.(program, context);
   return program;
 }

@@ -2,6 +2,7 @@ import { errorFields } from '@object-transfer/core/domain/classify-error';
 import { subfolderPrefix } from '@object-transfer/core/domain/key-mapping';
 import { DEFAULT_MAX_RSYNC_ATTEMPTS } from '@object-transfer/core/domain/subfolder';
 import type { EmbeddedQueueControl } from '@object-transfer/core/ports/message-queue';
+import type { ObjectDestination } from '@object-transfer/core/ports/object-destination';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import { isLeaseOwnerGone, type ProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { withRegisteredRun } from '@object-transfer/core/runtime/registered-run';
@@ -29,6 +30,8 @@ import { waitForRoom, waitUntilDrained } from './wait-until-drained.ts';
  */
 export interface MigrationOptions {
   readonly verification: Omit<VerifyContext, 'runStartedAt' | 'republish' | 'onChecked' | 'onPublished' | 'makeRoom'>;
+  /** Where temporary parts lie. */
+  readonly parts: ObjectDestination;
   readonly queue: EmbeddedQueueControl;
   readonly steps: MigrationSteps;
   readonly identity: ProcessIdentity;
@@ -156,10 +159,10 @@ async function takeOverFromDead(options: MigrationOptions, signal: AbortSignal):
 
 /** Parts that cannot be swept now cost money, not objects: they are no reason to stop a migration. */
 async function sweepDeadParts(options: MigrationOptions, signal: AbortSignal): Promise<void> {
-  const { destination, mapping } = options.verification;
+  const { mapping } = options.verification;
   try {
     const { deleted, failed, firstError } = await sweepParts(
-      destination,
+      options.parts,
       mapping.gcsRootPrefix,
       isLeaseOwnerGone,
       signal,

@@ -78,6 +78,7 @@ export class MigrationRig {
     try {
       return await runMigration(
         {
+          parts: this.clouds.transferContext().parts,
           verification: {
             mapping: MAPPING,
             lister: this.clouds.lister,

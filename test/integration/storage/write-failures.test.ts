@@ -32,7 +32,6 @@ function writeRequest(more: Partial<WriteRequest> = {}): WriteRequest {
   return {
     name: 'n/é',
     content: [Buffer.from('x')],
-    sizeBytes: 1,
     properties: { metadata: {} },
     crc32c: 1,
     ifGenerationMatch: '0',
@@ -247,7 +246,7 @@ describe('tokens', () => {
     const tokens = countingTokens();
     const own = createGcsObjectDestination({ bucket: 'b', emulatorHost: server.url, pool: POOL, tokens });
     server.script(gcsError(401, 'authError'), OBJECT);
-    await own.write(writeRequest({ content: [content], sizeBytes: content.length }));
+    await own.write(writeRequest({ content: [content] }));
     expect(server.requests.map((request) => request.headers.authorization)).toEqual([
       'Bearer token-0',
       'Bearer token-1',

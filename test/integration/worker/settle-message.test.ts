@@ -255,7 +255,7 @@ describe('a message is left unsettled', () => {
     const context = settling({ transfer: clouds.transferContext({ partSizeBytes: 1000 }) });
     await expect(settleMessage(context, message, controller.signal)).rejects.toBe(reason);
     expect(clouds.gcs.stats.operations.get('objects.delete')).toBeGreaterThan(0);
-    expect(context.transfer.limit.active).toBe(0);
+    expect([context.transfer.readLimit.active, context.transfer.writeLimit.active]).toEqual([0, 0]);
     expect(context.transfer.budget.usedBytes).toBe(0);
     expect(await state.queue.backlog('objects')).toEqual({ ...EMPTY, leased: 1 });
   });

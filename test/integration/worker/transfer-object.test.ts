@@ -267,10 +267,10 @@ describe('a service that asks for less', () => {
       return true;
     });
     const context = clouds.transferContext();
-    const before = context.limit.limit;
+    const before = context.readLimit.limit;
     expect(await transferObject(context, { key, expected }, new Map(), never)).toEqual(transferred(3));
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(990);
-    expect(context.limit.limit).toBe(before / 2);
+    expect(context.readLimit.limit).toBe(before / 2);
   });
 
   test.each([429, 500, 502, 503])('may be GCS: %i', async (status) => {
@@ -343,5 +343,5 @@ test('an abort ends the transfer with its reason and gives everything back', asy
   const run = transferObject(context, { key: 'aborted', expected }, new Map(), controller.signal);
   await expect(run).rejects.toBe(reason);
   expect(context.budget.usedBytes).toBe(0);
-  expect(context.limit.active).toBe(0);
+  expect([context.readLimit.active, context.writeLimit.active]).toEqual([0, 0]);
 });

@@ -6,16 +6,29 @@ export function openDestination(settings: { readonly gcsBucket: string }, enviro
   return createGcsObjectDestination({ bucket: settings.gcsBucket, emulatorHost: environment.storageEmulatorHost });
 }
 
+/** Where temporary parts go: `destination` itself, unless the settings name another bucket. */
+export function openParts(
+  settings: { readonly partsBucket: string | undefined },
+  destination: ObjectDestination,
+  environment: Environment,
+): ObjectDestination {
+  return settings.partsBucket === undefined
+    ? destination
+    : openDestination({ gcsBucket: settings.partsBucket }, environment);
+}
+
 /** @throws ConfigurationError `CONFIG_BUCKET_MISSING`; DestinationError where it cannot be reached or may not be used */
 export async function checkDestination(
-  settings: { readonly gcsBucket: string },
+  settings: { readonly gcsBucket: string; readonly partsBucket?: string | undefined },
   environment: Environment,
   signal: AbortSignal,
 ): Promise<void> {
   const destination = openDestination(settings, environment);
+  const parts = openParts({ partsBucket: settings.partsBucket }, destination, environment);
   try {
     await destination.checkBucket(signal);
+    if (parts !== destination) await parts.checkBucket(signal);
   } finally {
-    await destination.close();
+    await Promise.all([destination.close(), parts.close()]);
   }
 }

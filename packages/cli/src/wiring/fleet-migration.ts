@@ -39,6 +39,7 @@ export async function migrateByFleet(options: FleetMigrationOptions, signal: Abo
   return runMigration(
     {
       verification: { ...verification, publisher: backlog.counting(verification.publisher) },
+      parts: verification.destination,
       queue: backlog,
       identity,
       logger,

@@ -41,7 +41,9 @@ export async function openSync(
   const services = await openServices(settings, context.environment, opening);
   const transfers = await openTransfers(settings, services, identity);
   cleanup.defer(() => transfers.close());
-  await transfers.transfer.destination.checkBucket(context.stop);
+  const { destination, parts } = transfers.transfer;
+  await destination.checkBucket(context.stop);
+  if (parts !== destination) await parts.checkBucket(context.stop);
   const isNative = settings.rsyncEngine === 'native';
   if (isNative) await checkTransfers(transfers, settings, logger, context.stop);
   else await checkGcloud({ variables: services.environment.variables }, context.stop);

@@ -63,7 +63,7 @@ export async function openRsyncWorker(options: OpenWorkerOptions<RsyncSettings>)
   return {
     counters,
     get held() {
-      return { messages: subscription.count, objects: transfers.transfer.limit.active };
+      return { messages: subscription.count, objects: transfers.requestsUnderWay };
     },
     check: async (signal) => {
       await transfers.source.check(settings.s3RootPrefix, signal);

@@ -22,7 +22,7 @@ export async function openTransferWorker(options: OpenWorkerOptions<CdnTransferS
   return {
     counters,
     get held() {
-      return { messages: subscription.count, objects: transfers.transfer.limit.active };
+      return { messages: subscription.count, objects: transfers.requestsUnderWay };
     },
     check: (signal) => checkTransfers(transfers, settings, logger, signal),
     run: (stop, reporting) =>

@@ -22,6 +22,13 @@ export const DESTINATION_FIELDS = {
     default: '',
     warn: warnOfLeadingSlash,
   }),
+  partsBucket: field({
+    name: 'parts_bucket',
+    description:
+      'GCS bucket of the same location for the temporary parts of large objects, best without soft delete; default: gcs_bucket',
+    valueName: 'bucket',
+    schema: gcsBucket,
+  }),
   overwrite: field({
     name: 'overwrite',
     description: 'what happens to a GCS object of the same name: replaced if-different, always or never',

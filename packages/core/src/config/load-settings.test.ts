@@ -49,7 +49,8 @@ describe('loadSettings', () => {
       overwrite: 'if-different',
       forbiddenNames: 'fail',
       memoryBudgetBytes: 128 * 1024 ** 2,
-      partSizeBytes: 16 * 1024 ** 2,
+      partSizeBytes: 64 * 1024 ** 2,
+      parallelFromBytes: 1024 ** 3,
       maxAttempts: 6,
       leaseMs: 60_000,
       processes: 1,
@@ -133,7 +134,8 @@ describe('loadSettings', () => {
         storage_class: ['STANDARD', 'STANDRAD'],
         last_modified_before: '2024-02-30',
         overwrite: 'sometimes',
-        memory_budget_mib: 8,
+        part_size_mib: 64,
+        parallel_from_mib: 32,
         url_signer_key_pair_id: 'K2JCJMDEHXQW5F',
       }),
     ];
@@ -150,7 +152,7 @@ describe('loadSettings', () => {
         expect.stringMatching(/storage_class \(config.yaml\) must name S3 storage classes/),
         expect.stringMatching(/last_modified_before \(config.yaml\) must be a date and time like/),
         expect.stringMatching(/overwrite \(config.yaml\) must be one of if-different, always, never/),
-        expect.stringMatching(/part_size_mib must not be larger than memory_budget_mib/),
+        expect.stringMatching(/part_size_mib \(config.yaml\) must not be larger than parallel_from_mib/),
         expect.stringMatching(/url_signer_private_key_secret_id is missing, or url_signer_private_key_file/),
       ]),
     );

@@ -40,6 +40,7 @@ const TRANSFER = [
   'maxConcurrency',
   'memoryBudgetBytes',
   'partSizeBytes',
+  'parallelFromBytes',
   'maxAttempts',
 ] as const;
 
@@ -101,7 +102,7 @@ export const WORKER_CDN_TRANSFER = {
   name: 'worker cdnTransfer',
   required: ['s3Bucket', 'gcsBucket', 'cloudfrontUrlHostPre'],
   defaulted: [...COMMON, ...TRANSFER, 'numMessages', 'leaseMs', 'processes'],
-  optional: ['awsRegion', 'gcsStorageClass', ...CDN_OPTIONAL, ...SERVICES, ...SUBSCRIPTION],
+  optional: ['awsRegion', 'gcsStorageClass', 'partsBucket', ...CDN_OPTIONAL, ...SERVICES, ...SUBSCRIPTION],
   fleetRequired: [...SERVICES, ...SUBSCRIPTION],
   withoutEffect: [],
 } as const satisfies ModuleFields;
@@ -140,7 +141,16 @@ export const WORKER_RSYNC = {
     'maxRsyncAttempts',
     'rsyncTimeoutMs',
   ],
-  optional: ['awsRegion', 'gcsStorageClass', ...CDN_OPTIONAL, ...SERVICES, ...SUBSCRIPTION, 'startQuery', 'endQuery'],
+  optional: [
+    'awsRegion',
+    'gcsStorageClass',
+    'partsBucket',
+    ...CDN_OPTIONAL,
+    ...SERVICES,
+    ...SUBSCRIPTION,
+    'startQuery',
+    'endQuery',
+  ],
   fleetRequired: [...SERVICES, ...SUBSCRIPTION],
   withoutEffect: [],
 } as const satisfies ModuleFields;
@@ -169,7 +179,7 @@ export const RUN = {
     'processes',
     'maxRsyncAttempts',
   ],
-  optional: ['awsRegion', 'gcsStorageClass', ...CDN_OPTIONAL],
+  optional: ['awsRegion', 'gcsStorageClass', 'partsBucket', ...CDN_OPTIONAL],
   fleetRequired: [],
   withoutEffect: [
     ...SERVICES,

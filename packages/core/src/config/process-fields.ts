@@ -66,10 +66,17 @@ export const PROCESS_FIELDS = {
   }),
   partSizeBytes: field({
     name: 'part_size_mib',
-    description: 'larger objects move as parallel parts of this size, in MiB',
+    description: 'size of the parts of large objects, at least, in MiB',
     valueName: 'mib',
     schema: mebibytes(1, 5 * 1024),
-    default: 16,
+    default: 64,
+  }),
+  parallelFromBytes: field({
+    name: 'parallel_from_mib',
+    description: 'objects of this size or more move as parallel parts, in MiB; smaller ones as one stream',
+    valueName: 'mib',
+    schema: mebibytes(1, 5 * 1024 * 1024),
+    default: 1024,
   }),
   maxAttempts: field({
     name: 'max_attempts',

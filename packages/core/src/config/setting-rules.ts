@@ -32,12 +32,19 @@ function signingRules({ settings, wasGiven }: RuleInput): readonly RuleBreach[] 
 
 function orderRules({ settings, wasGiven }: RuleInput): readonly RuleBreach[] {
   const breaches: RuleBreach[] = [];
-  const { lastModifiedAfter, lastModifiedBefore, partSizeBytes, memoryBudgetBytes } = settings;
+  const { lastModifiedAfter, lastModifiedBefore, partSizeBytes, parallelFromBytes } = settings;
   if (lastModifiedAfter !== undefined && lastModifiedBefore !== undefined && lastModifiedAfter >= lastModifiedBefore) {
     breaches.push({ key: 'lastModifiedAfter', problem: 'must be earlier than last_modified_before' });
   }
-  if (partSizeBytes !== undefined && memoryBudgetBytes !== undefined && partSizeBytes > memoryBudgetBytes) {
-    breaches.push({ key: 'partSizeBytes', problem: 'must not be larger than memory_budget_mib' });
+  // Either of the defaults gives way to what was asked for.
+  if (
+    wasGiven('partSizeBytes') &&
+    wasGiven('parallelFromBytes') &&
+    partSizeBytes !== undefined &&
+    parallelFromBytes !== undefined &&
+    partSizeBytes > parallelFromBytes
+  ) {
+    breaches.push({ key: 'partSizeBytes', problem: 'must not be larger than parallel_from_mib' });
   }
   // The default of initial_concurrency gives way to a smaller max_concurrency; a value that was asked for does not.
   const { initialConcurrency, maxConcurrency } = settings;

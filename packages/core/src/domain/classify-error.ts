@@ -12,14 +12,29 @@ export interface ErrorClass {
 
 const OVERLOAD_STATUSES: ReadonlySet<number> = new Set([408, 429, 503, 504]);
 
+/** Codes of a connection on which the other side, or the network, did not keep up. */
+const TIMEOUT_CODES: ReadonlySet<unknown> = new Set([
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+  'WIRE_CONNECT_TIMEOUT',
+  'WIRE_HEADERS_TIMEOUT',
+  'WIRE_BODY_TIMEOUT',
+]);
+
 /** An error that is not ours is a defect or an abort: never retried. */
 export function classifyError(error: unknown): ErrorClass {
   if (!(error instanceof ObjectTransferError)) return { retryable: false, overload: false, retryAfterMs: undefined };
   return {
     retryable: error.retryable,
-    overload: error.httpStatus !== undefined && OVERLOAD_STATUSES.has(error.httpStatus),
+    overload: (error.httpStatus !== undefined && OVERLOAD_STATUSES.has(error.httpStatus)) || isTimeout(error.cause),
     retryAfterMs: error.retryAfterMs,
   };
+}
+
+function isTimeout(cause: unknown): boolean {
+  return cause instanceof Error && TIMEOUT_CODES.has((cause as NodeJS.ErrnoException).code);
 }
 
 /** `code` and message of any thrown value, for tables and reports. */

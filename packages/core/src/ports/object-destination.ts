@@ -18,20 +18,44 @@ export interface DestinationPage {
   readonly commonPrefixes: readonly string[];
 }
 
-export interface WriteRequest {
+/** What is to be written, whichever way its bytes are given. */
+interface WriteTarget {
   readonly name: string;
-  /** The whole content, in order. */
-  readonly content: readonly Uint8Array[];
-  readonly sizeBytes: number;
   readonly properties: ObjectProperties;
   readonly storageClass?: string | undefined;
-  /** CRC32C of the content; GCS refuses the write where it computes another. */
-  readonly crc32c: number;
   /** MD5 of the content, lower-case hexadecimal, where it is known; GCS checks it likewise. */
   readonly md5?: string | undefined;
   /** `0`: the name must be free. Decimal otherwise. `undefined`: overwrite whatever is there. */
   readonly ifGenerationMatch: string | undefined;
   readonly signal: AbortSignal;
+}
+
+/** An object that is in memory. */
+export interface WriteRequest extends WriteTarget {
+  /** The whole content, in order. */
+  readonly content: readonly Uint8Array[];
+  /** CRC32C of the content; GCS refuses the write where it computes another. */
+  readonly crc32c: number;
+}
+
+/** An object whose bytes are given piece by piece. */
+export interface UploadRequest extends WriteTarget {
+  readonly sizeBytes: number;
+  /**
+   * What is under the name is not used before its CRC32C has been compared with the one of what was sent. Otherwise GCS
+   * does that, by the MD5 or the CRC32C, before anything is under the name.
+   */
+  readonly temporary?: boolean | undefined;
+}
+
+/** Must be finished or aborted. Its methods throw DestinationError, or the reason of the request's signal. */
+export interface ObjectUpload {
+  /** Resolves once the bytes have been taken: their buffer is the caller's again. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** To be called after exactly as many bytes as were announced. @param crc32c of them all. @returns what GCS has stored */
+  finish(crc32c: number): Promise<DestinationObject>;
+  /** Gives up: nothing will be under the name. After an end it does nothing. */
+  abort(): Promise<void>;
 }
 
 /** GCS composes at most this many objects in one request. */
@@ -53,6 +77,8 @@ export interface ComposeRequest {
 
 export interface RewriteRequest {
   readonly source: ComposePart;
+  /** The bucket that the source lies in; default the destination's own. */
+  readonly sourceBucket?: string | undefined;
   readonly name: string;
   /** Takes the place of everything that the source has. */
   readonly properties: ObjectProperties;
@@ -65,6 +91,7 @@ export interface RewriteRequest {
 
 /** A GCS bucket. No method retries by itself; errors are DestinationError with the code that fits the status. */
 export interface ObjectDestination {
+  readonly bucket: string;
   /** @throws ConfigurationError `CONFIG_BUCKET_MISSING` where there is no such bucket, DestinationError otherwise */
   checkBucket(signal: AbortSignal): Promise<void>;
   /** Pages in UTF-8 byte order; a listing that cannot be completed (after bounded retries) throws. */
@@ -73,6 +100,8 @@ export interface ObjectDestination {
   stat(name: string, signal: AbortSignal): Promise<DestinationObject | undefined>;
   /** One request: the object is there whole and checked, or not at all. */
   write(request: WriteRequest): Promise<DestinationObject>;
+  /** As {@link write}, for what is not to be held in memory. */
+  openUpload(request: UploadRequest): Promise<ObjectUpload>;
   /** Composes a temporary object; what is under the name is overwritten. */
   compose(request: ComposeRequest): Promise<DestinationObject>;
   /** Copies an object within the bucket, content unchanged, as many requests as GCS makes of it. */

@@ -34,6 +34,11 @@ export interface ReadRequest {
   readonly range?: ByteRange | undefined;
   /** ETag without quotes that the served object must bear (`If-Match`). */
   readonly ifMatch?: string | undefined;
+  /**
+   * For large bodies: they come through two buffers that are used by turns, and a piece is good only until the next one is
+   * asked for.
+   */
+  readonly streamed?: boolean | undefined;
   /** Asks past a cache, where there is one. */
   readonly bypassCache?: boolean | undefined;
   readonly signal: AbortSignal;

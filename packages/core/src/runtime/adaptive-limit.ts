@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort.ts';
+
 /**
  * How many requests may be under way at once, found out while working.
  *
@@ -73,15 +75,14 @@ export class AdaptiveLimit {
 
   #wait(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const grant = () => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      };
-      const onAbort = () => {
+      const stopListening = onAbort(signal, () => {
         this.#waiting.splice(this.#waiting.indexOf(grant), 1);
         reject(signal.reason as Error);
+      });
+      const grant = () => {
+        stopListening();
+        resolve();
       };
-      signal.addEventListener('abort', onAbort, { once: true });
       this.#waiting.push(grant);
     });
   }

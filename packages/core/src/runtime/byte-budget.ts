@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort.ts';
+
 /**
  * Bounds the bytes that a process holds at once. Callers wait in the order in which they came, so that a large request
  * is not starved by small ones.
@@ -41,17 +43,16 @@ export class ByteBudget {
       const entry = {
         bytes,
         grant: () => {
-          signal.removeEventListener('abort', onAbort);
+          stopListening();
           resolve();
         },
       };
-      const onAbort = () => {
+      this.#waiting.push(entry);
+      const stopListening = onAbort(signal, () => {
         this.#waiting.splice(this.#waiting.indexOf(entry), 1);
         this.#grantWaiting();
         reject(signal.reason as Error);
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#waiting.push(entry);
+      });
     });
   }
 

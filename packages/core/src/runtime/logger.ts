@@ -1,7 +1,8 @@
 import { writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
 import { pino, type Logger } from 'pino';
-import pretty from 'pino-pretty';
+import type { default as prettyStream } from 'pino-pretty';
 
 export type { Logger } from 'pino';
 
@@ -31,6 +32,8 @@ export interface LoggerOptions {
 export function createLogger(options: LoggerOptions): Logger {
   const common = { name: options.name, level: options.level, base: {} };
   if (options.human) {
+    // Here and not above: fleets never need it.
+    const pretty = createRequire(import.meta.url)('pino-pretty') as typeof prettyStream;
     return pino(
       common,
       pretty({ destination: terminal(), colorize: false, translateTime: 'SYS:HH:MM:ss', ignore: 'name' }),

@@ -5,7 +5,8 @@ import type { ObjectContent, ObjectReader, ReadRequest } from '../ports/object-s
 import { createCdnPolicySigner, type CdnPolicySigner } from './cdn-policy-signer.ts';
 import type { CdnSigningKeySettings } from './cdn-signing-key.ts';
 import { getObject } from './http-object-reader.ts';
-import { createHttpPool, splitUrl, type HttpPoolSettings, type SplitUrl } from './http-pool.ts';
+import { splitUrl, type HttpPoolSettings, type SplitUrl } from './http-pool.ts';
+import { openConnections } from './object-connections.ts';
 import type { S3Endpoint } from './s3-endpoint.ts';
 import { LIST_BUCKET_HINT } from './s3-object-reader.ts';
 import { createSigV4Signer, type AwsCredentialsProvider } from './sigv4-signer.ts';
@@ -55,7 +56,7 @@ interface Proof {
  */
 export function createCdnObjectReader(settings: CdnReaderSettings): ObjectReader {
   const url = splitUrl(settings.urlHostPre, 'cloudfront_url_host_pre');
-  const pool = createHttpPool(url.origin, settings.pool);
+  const connections = openConnections(url.origin, settings.pool);
   const replacements = settings.replaceKeyParts ?? {};
   const prove = createProof(settings, url);
 
@@ -72,7 +73,7 @@ export function createCdnObjectReader(settings: CdnReaderSettings): ObjectReader
       .join('&');
     const target = query === '' ? rawPath : `${rawPath}?${query}`;
     checkUrlLength(url.origin.length + target.length, request);
-    return getObject({ pool, rawPath: target, headers: proof.headers, read, request });
+    return getObject({ connections, rawPath: target, headers: proof.headers, read, request });
   };
 
   return {
@@ -88,7 +89,7 @@ export function createCdnObjectReader(settings: CdnReaderSettings): ObjectReader
         return get(read, rawPath, another);
       }
     },
-    close: () => pool.destroy(),
+    close: () => connections.close(),
   };
 }
 

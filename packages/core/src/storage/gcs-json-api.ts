@@ -1,16 +1,15 @@
-import { Readable } from 'node:stream';
 import type { Pool } from 'undici';
 import { DestinationError } from '../domain/errors.ts';
 import { unlessAborted } from '../runtime/unless-aborted.ts';
 import { gcsConnectionError, gcsStatusError, type GcsOperation } from './gcs-failure.ts';
 import type { GcsTokenSource } from './gcs-token-source.ts';
-import { readBoundedBody } from './response-body.ts';
+import type { ResponseHeaders } from './header-values.ts';
+import { sendRequest } from './http-exchange.ts';
 
 /** May be sent more than once. */
 export interface GcsRequestBody {
   readonly contentType: string;
-  readonly sizeBytes: number;
-  readonly pieces: Buffer | readonly Uint8Array[];
+  readonly bytes: Buffer;
 }
 
 interface GcsRequest {
@@ -18,15 +17,24 @@ interface GcsRequest {
   /** With its query, percent-encoded. */
   readonly path: string;
   readonly body?: GcsRequestBody | undefined;
+  /** Beyond those that every request has. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly operation: GcsOperation;
   readonly signal: AbortSignal;
+}
+
+/** A 2xx. */
+interface GcsAnswer {
+  readonly headers: ResponseHeaders;
+  readonly text: string;
 }
 
 /** Sends requests to the JSON API with a token, and maps what it refuses. */
 export interface GcsJsonApi {
   /** @returns the body's text. @throws DestinationError with the code that fits; the abort reason where aborted */
   send(request: GcsRequest): Promise<string>;
-  close(): Promise<void>;
+  /** @returns headers and the body's text. @throws as {@link send} */
+  exchange(request: GcsRequest): Promise<GcsAnswer>;
 }
 
 /** A page of 1,000 names of 1,024 bytes, escaped, stays below; errors are far smaller. */
@@ -34,64 +42,55 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** @param tokens `undefined` where none are wanted: an emulator, or a bucket that anybody may write to */
 export function createGcsJsonApi(pool: Pool, tokens: GcsTokenSource | undefined): GcsJsonApi {
+  const exchangeWithToken = async (request: GcsRequest): Promise<GcsAnswer> => {
+    if (tokens === undefined) return checked(request, await exchange(pool, request, undefined));
+    const { signal } = request;
+    signal.throwIfAborted();
+    const token = await unlessAborted(tokens.token(), signal);
+    const answer = await exchange(pool, request, token);
+    if (answer.status !== 401) return checked(request, answer);
+    // A token may be revoked before its time: one try with another.
+    tokens.discard(token);
+    return checked(request, await exchange(pool, request, await unlessAborted(tokens.token(), signal)));
+  };
   return {
-    async send(request) {
-      if (tokens === undefined) return textOf(request, await exchange(pool, request, undefined));
-      const { signal } = request;
-      signal.throwIfAborted();
-      const token = await unlessAborted(tokens.token(), signal);
-      const answer = await exchange(pool, request, token);
-      if (answer.status !== 401) return textOf(request, answer);
-      // A token may be revoked before its time: one try with another.
-      tokens.discard(token);
-      return textOf(request, await exchange(pool, request, await unlessAborted(tokens.token(), signal)));
-    },
-    close: () => pool.destroy(),
+    send: async (request) => (await exchangeWithToken(request)).text,
+    exchange: exchangeWithToken,
   };
 }
 
 /** Fields that are `undefined` are left out. */
 export function jsonBody(value: unknown): GcsRequestBody {
-  const pieces = Buffer.from(JSON.stringify(value));
-  return { contentType: 'application/json; charset=UTF-8', sizeBytes: pieces.length, pieces };
+  return { contentType: 'application/json; charset=UTF-8', bytes: Buffer.from(JSON.stringify(value)) };
 }
 
-interface Answer {
+interface Answer extends GcsAnswer {
   readonly status: number;
-  readonly headers: Parameters<typeof gcsStatusError>[2];
-  readonly text: string;
   readonly complete: boolean;
 }
 
 async function exchange(pool: Pool, request: GcsRequest, token: string | undefined): Promise<Answer> {
   const { method, path, body, signal } = request;
-  const headers: Record<string, string> = { 'accept-encoding': 'identity' };
+  const headers: Record<string, string> = { ...request.headers, 'accept-encoding': 'identity' };
   if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
   if (body !== undefined) {
     headers['content-type'] = body.contentType;
-    headers['content-length'] = String(body.sizeBytes);
+    headers['content-length'] = String(body.bytes.length);
   }
-  signal.throwIfAborted();
   try {
-    const response = await pool.request({ method, path, headers, signal, body: requestBody(body?.pieces) });
-    const { bytes, complete } = await readBoundedBody(response.body, MAX_ANSWER_BYTES);
-    return { status: response.statusCode, headers: response.headers, text: bytes.toString(), complete };
+    const answer = await sendRequest(pool, { method, path, headers, signal, body: body?.bytes });
+    const { bytes, complete } = await answer.take(MAX_ANSWER_BYTES);
+    return { status: answer.status, headers: answer.headers, text: bytes.toString(), complete };
   } catch (error) {
     throw gcsConnectionError(request.operation, error, signal);
   }
 }
 
-/** Pieces go out one by one; a stream is read once, so each try gets its own. */
-function requestBody(pieces: Buffer | readonly Uint8Array[] | undefined): Buffer | Readable | null {
-  if (pieces === undefined || Buffer.isBuffer(pieces)) return pieces ?? null;
-  return Readable.from(pieces);
-}
-
-function textOf({ operation }: GcsRequest, answer: Answer): string {
+function checked({ operation }: GcsRequest, answer: Answer): GcsAnswer {
   const { status, headers, text, complete } = answer;
   if (status < 200 || status >= 300)
     throw gcsStatusError(operation, status, headers, text.slice(0, MAX_ERROR_CHARACTERS));
-  if (complete) return text;
+  if (complete) return { headers, text };
   throw new DestinationError(
     'DESTINATION_UNAVAILABLE',
     `${operation.op} ${operation.destination}: the answer has more than ${MAX_ANSWER_BYTES} bytes`,

@@ -5,14 +5,16 @@ import {
   MAX_COMPOSE_PARTS,
   type ComposeRequest,
   type ObjectDestination,
+  type ObjectUpload,
   type RewriteRequest,
+  type UploadRequest,
   type WriteRequest,
 } from '../ports/object-destination.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from '../runtime/retry.ts';
 import { resolveGcsEndpoint } from './gcs-endpoint.ts';
 import { saysBucketIsMissing, type GcsOperation } from './gcs-failure.ts';
 import { createGcsJsonApi, jsonBody, type GcsJsonApi } from './gcs-json-api.ts';
-import { multipartBody } from './gcs-multipart-body.ts';
+import { multipartEnvelope } from './gcs-multipart-body.ts';
 import {
   checkMetadataSize,
   encodeCrc32c,
@@ -24,7 +26,9 @@ import {
 import { listGcsObjects } from './gcs-object-listing.ts';
 import { rewriteGcsObject } from './gcs-object-rewrite.ts';
 import { createGcsTokenSource, type GcsTokenSource } from './gcs-token-source.ts';
-import { createHttpPool, DEFAULT_HTTP_POOL_SETTINGS, type HttpPoolSettings } from './http-pool.ts';
+import { openMultipartUpload, openResumableUpload, type GcsUploadContext } from './gcs-upload.ts';
+import type { HttpPoolSettings } from './http-pool.ts';
+import { openConnections, type ObjectConnections } from './object-connections.ts';
 import { encodeStrictly, queryString } from './query-string.ts';
 
 export interface GcsDestinationSettings {
@@ -48,8 +52,12 @@ export function createGcsObjectDestination(settings: GcsDestinationSettings): Ob
 }
 
 class GcsObjectDestination implements ObjectDestination {
-  readonly #bucket: string;
+  readonly bucket: string;
+  readonly #origin: string;
+  readonly #connections: ObjectConnections;
+  readonly #tokens: GcsTokenSource | undefined;
   readonly #api: GcsJsonApi;
+  readonly #basePath: string;
   readonly #bucketPath: string;
   readonly #objectsPath: string;
   readonly #uploadPath: string;
@@ -58,14 +66,16 @@ class GcsObjectDestination implements ObjectDestination {
   constructor(settings: GcsDestinationSettings) {
     const endpoint = resolveGcsEndpoint(settings.emulatorHost);
     const bucketPath = `/storage/v1/b/${encodeStrictly(settings.bucket)}`;
-    this.#bucket = settings.bucket;
+    this.bucket = settings.bucket;
+    this.#basePath = endpoint.basePath;
     this.#bucketPath = endpoint.basePath + bucketPath;
     this.#objectsPath = `${endpoint.basePath}${bucketPath}/o`;
     this.#uploadPath = `${endpoint.basePath}/upload${bucketPath}/o`;
     this.#listRetryPolicy = settings.listRetryPolicy ?? DEFAULT_RETRY_POLICY;
-    const pool = createHttpPool(endpoint.origin, settings.pool ?? DEFAULT_HTTP_POOL_SETTINGS);
-    const tokens = settings.tokens ?? (endpoint.isEmulator ? undefined : createGcsTokenSource());
-    this.#api = createGcsJsonApi(pool, tokens);
+    this.#origin = endpoint.origin;
+    this.#connections = openConnections(endpoint.origin, settings.pool);
+    this.#tokens = settings.tokens ?? (endpoint.isEmulator ? undefined : createGcsTokenSource());
+    this.#api = createGcsJsonApi(this.#connections.pool, this.#tokens);
   }
 
   async checkBucket(signal: AbortSignal): Promise<void> {
@@ -73,7 +83,7 @@ class GcsObjectDestination implements ObjectDestination {
       await this.#getBucket(signal);
     } catch (error) {
       if (!(error instanceof DestinationError) || error.code !== 'DESTINATION_NOT_FOUND') throw error;
-      throw new ConfigurationError('CONFIG_BUCKET_MISSING', `there is no GCS bucket ${this.#bucket}`, {
+      throw new ConfigurationError('CONFIG_BUCKET_MISSING', `there is no GCS bucket ${this.bucket}`, {
         op: error.op,
         destination: error.destination,
         cause: error,
@@ -97,7 +107,7 @@ class GcsObjectDestination implements ObjectDestination {
   listObjects(list: Parameters<ObjectDestination['listObjects']>[0]): ReturnType<ObjectDestination['listObjects']> {
     const context = {
       api: this.#api,
-      bucket: this.#bucket,
+      bucket: this.bucket,
       objectsPath: this.#objectsPath,
       retryPolicy: this.#listRetryPolicy,
     };
@@ -117,7 +127,7 @@ class GcsObjectDestination implements ObjectDestination {
 
   /** @see https://cloud.google.com/storage/docs/json_api/v1/objects/insert */
   async write(request: WriteRequest): Promise<DestinationObject> {
-    const { name, content, sizeBytes, properties, storageClass, crc32c, md5, ifGenerationMatch, signal } = request;
+    const { name, content, properties, storageClass, crc32c, md5, ifGenerationMatch, signal } = request;
     const operation = this.#operation('objects.insert', name, WRITE_PERMISSION);
     checkMetadataSize(operation.op, operation.destination, properties.metadata);
     const metadata = {
@@ -127,8 +137,26 @@ class GcsObjectDestination implements ObjectDestination {
       md5Hash: md5 === undefined ? undefined : encodeMd5(md5),
     };
     const path = `${this.#uploadPath}?${queryString({ uploadType: 'multipart', ifGenerationMatch, fields: OBJECT_FIELDS })}`;
-    const body = multipartBody(metadata, content, sizeBytes);
+    const { contentType, opening, closing } = multipartEnvelope(metadata);
+    const body = { contentType, bytes: Buffer.concat([opening, ...content, closing]) };
     return parseGcsObject(await this.#api.send({ method: 'POST', path, body, operation, signal }), operation);
+  }
+
+  openUpload(request: UploadRequest): Promise<ObjectUpload> {
+    const { name, properties, sizeBytes } = request;
+    const operation = this.#operation('objects.insert', name, WRITE_PERMISSION);
+    checkMetadataSize(operation.op, operation.destination, properties.metadata);
+    const context: GcsUploadContext = {
+      api: this.#api,
+      tokens: this.#tokens,
+      wire: this.#connections.wire,
+      origin: this.#origin,
+      uploadPath: this.#uploadPath,
+      operation,
+    };
+    const isCheckedFromTheStart =
+      request.temporary === true || (request.md5 !== undefined && sizeBytes <= MAX_ONE_REQUEST_BYTES);
+    return isCheckedFromTheStart ? openMultipartUpload(context, request) : openResumableUpload(context, request);
   }
 
   /** @see https://cloud.google.com/storage/docs/json_api/v1/objects/compose */
@@ -148,10 +176,11 @@ class GcsObjectDestination implements ObjectDestination {
   }
 
   rewrite(request: RewriteRequest): Promise<DestinationObject> {
-    const { source, name } = request;
+    const { source, sourceBucket = this.bucket, name } = request;
     const permission = `storage.objects.get and ${WRITE_PERMISSION}`;
     const operation = this.#operation('objects.rewrite', name, permission);
-    const path = `${this.#objectPath(source.name)}/rewriteTo/b/${encodeStrictly(this.#bucket)}/o/${encodeStrictly(name)}`;
+    const from = `${this.#basePath}/storage/v1/b/${encodeStrictly(sourceBucket)}/o/${encodeStrictly(source.name)}`;
+    const path = `${from}/rewriteTo/b/${encodeStrictly(this.bucket)}/o/${encodeStrictly(name)}`;
     return rewriteGcsObject({ api: this.#api, path, operation }, request);
   }
 
@@ -185,7 +214,7 @@ class GcsObjectDestination implements ObjectDestination {
   }
 
   close(): Promise<void> {
-    return this.#api.close();
+    return this.#connections.close();
   }
 
   /** A name is one path segment: its slashes are encoded too. */
@@ -194,9 +223,12 @@ class GcsObjectDestination implements ObjectDestination {
   }
 
   #operation(op: string, name: string, permission: string): GcsOperation {
-    return { op, destination: `gs://${this.#bucket}/${name}`, permission };
+    return { op, destination: `gs://${this.bucket}/${name}`, permission };
   }
 }
+
+/** Beyond this size a session is worth its two more requests: GCS keeps what has arrived of it apart. */
+const MAX_ONE_REQUEST_BYTES = 32 * 1024 * 1024;
 
 const WRITE_PERMISSION = 'storage.objects.create (and storage.objects.delete to overwrite)';
 

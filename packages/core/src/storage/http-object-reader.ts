@@ -1,16 +1,16 @@
-import type { Readable } from 'node:stream';
-import type { Dispatcher, Pool } from 'undici';
 import { SourceError } from '../domain/errors.ts';
 import type { ObjectContent, ReadRequest } from '../ports/object-source.ts';
 import { parseContentRange, rangeHeader } from './content-range.ts';
 import { headerInteger, headerText } from './header-values.ts';
+import { sendRequest, type HttpAnswer } from './http-exchange.ts';
 import { parseObjectHeaders } from './object-headers.ts';
-import { discardBody, readBoundedBody } from './response-body.ts';
+import type { ObjectConnections } from './object-connections.ts';
 import { sourceConnectionError, sourceStatusError, type SourceRequest } from './source-failure.ts';
+import { sendOverWire } from './wire/wire-answer.ts';
 
 /** One GET, as S3 and a CDN before it understand it alike. */
 export interface ObjectGet {
-  readonly pool: Pool;
+  readonly connections: ObjectConnections;
   /** Sent as it is: `.`, `..` and empty segments survive. */
   readonly rawPath: string;
   /** Beyond those that every GET has. */
@@ -28,9 +28,9 @@ const MAX_ERROR_BODY_BYTES = 16 * 1024;
  */
 export async function getObject(get: ObjectGet): Promise<ObjectContent> {
   const { read, request } = get;
-  const response = await send(get);
-  const { statusCode: status, headers, body } = response;
-  if (status >= 300) throw await refusal(get, response);
+  const answer = await send(get);
+  const { status, headers } = answer;
+  if (status >= 300) throw await refusal(get, answer);
   const length = headerInteger(headers, 'content-length');
   let bodyBytes = length;
   let objectBytes = length;
@@ -38,69 +38,66 @@ export async function getObject(get: ObjectGet): Promise<ObjectContent> {
     const range = parseContentRange(headerText(headers, 'content-range'));
     const rangeBytes = read.range.end - read.range.start + 1;
     const honoured = status === 206 && range?.start === read.range.start && range.end === read.range.end;
-    if (!honoured || (length !== undefined && length !== rangeBytes)) throw rangeNotHonoured(get, response);
+    if (!honoured || (length !== undefined && length !== rangeBytes)) throw rangeNotHonoured(get, answer);
     bodyBytes = rangeBytes;
     objectBytes = range.objectBytes;
   } else if (status !== 200) {
-    throw rangeNotHonoured(get, response);
+    throw rangeNotHonoured(get, answer);
   }
-  // A body that breaks off before anybody reads it must not end the process: whoever reads it gets the error.
-  body.on('error', () => undefined);
   return {
     ...parseObjectHeaders(headers),
     bodyBytes,
     objectBytes,
-    body: verifiedLength(body, bodyBytes, request, read.signal),
-    cancel: () => {
-      body.destroy();
-    },
+    body: verifiedLength(answer.body, bodyBytes, request, read.signal),
+    cancel: () => answer.discard(),
   };
 }
 
-async function send(get: ObjectGet): Promise<Dispatcher.ResponseData> {
+async function send(get: ObjectGet): Promise<HttpAnswer> {
   const { read } = get;
   // Encoded bodies would be a transformation of the object: only the stored bytes will do.
   const headers: Record<string, string> = { ...get.headers, 'accept-encoding': 'identity' };
   if (read.range !== undefined) headers['range'] = rangeHeader(read.range);
   if (read.ifMatch !== undefined) headers['if-match'] = `"${read.ifMatch}"`;
-  read.signal.throwIfAborted();
   try {
-    return await get.pool.request({ method: 'GET', path: get.rawPath, headers, signal: read.signal });
+    const sending = { method: 'GET', path: get.rawPath, headers, signal: read.signal } as const;
+    const { pool, wire } = get.connections;
+    return await (read.streamed === true ? sendOverWire(wire, sending) : sendRequest(pool, sending));
   } catch (error) {
     throw sourceConnectionError(get.request, error, read.signal);
   }
 }
 
-async function refusal(get: ObjectGet, response: Dispatcher.ResponseData): Promise<unknown> {
+async function refusal(get: ObjectGet, answer: HttpAnswer): Promise<unknown> {
   try {
-    const { bytes } = await readBoundedBody(response.body, MAX_ERROR_BODY_BYTES);
-    return sourceStatusError(get.request, response.statusCode, response.headers, bytes.toString());
+    const { bytes } = await answer.take(MAX_ERROR_BODY_BYTES);
+    return sourceStatusError(get.request, answer.status, answer.headers, bytes.toString());
   } catch (error) {
     return sourceConnectionError(get.request, error, get.read.signal);
   }
 }
 
 /** The answer is not the part asked for. It may be the whole of a large object: its body is not read. */
-function rangeNotHonoured(get: ObjectGet, response: Dispatcher.ResponseData): SourceError {
-  discardBody(response.body);
+function rangeNotHonoured(get: ObjectGet, answer: HttpAnswer): SourceError {
+  answer.discard();
   const asked = get.read.range === undefined ? 'the whole object' : rangeHeader(get.read.range);
-  const range = headerText(response.headers, 'content-range') ?? 'no Content-Range';
+  const range = headerText(answer.headers, 'content-range') ?? 'no Content-Range';
   return new SourceError(
     'SOURCE_RANGE_NOT_HONOURED',
-    `${get.request.op} ${get.request.source}: asked for ${asked}, got HTTP ${response.statusCode} with ${range}`,
-    { op: get.request.op, source: get.request.source, httpStatus: response.statusCode },
+    `${get.request.op} ${get.request.source}: asked for ${asked}, got HTTP ${answer.status} with ${range}`,
+    { op: get.request.op, source: get.request.source, httpStatus: answer.status },
   );
 }
 
 async function* verifiedLength(
-  body: Readable,
+  body: AsyncIterable<Uint8Array>,
   promisedBytes: number | undefined,
   request: SourceRequest,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let received = 0;
   try {
-    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    for await (const chunk of body) {
       received += chunk.length;
       yield chunk;
     }

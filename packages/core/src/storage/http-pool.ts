@@ -25,7 +25,7 @@ export const DEFAULT_HTTP_POOL_SETTINGS: HttpPoolSettings = {
  * others behind the same flow-control window.
  * @param origin scheme, host and port; no path
  */
-export function createHttpPool(origin: string, settings: HttpPoolSettings = DEFAULT_HTTP_POOL_SETTINGS): Pool {
+export function createHttpPool(origin: string, settings: HttpPoolSettings): Pool {
   return new Pool(origin, {
     connections: settings.connections,
     connectTimeout: settings.connectTimeoutMs,

@@ -1,5 +1,5 @@
-import type { Pool } from 'undici';
-import { createHttpPool, type HttpPoolSettings } from './http-pool.ts';
+import type { HttpPoolSettings } from './http-pool.ts';
+import { openConnections, type ObjectConnections } from './object-connections.ts';
 import { resolveS3Endpoint, type S3Endpoint, type S3EndpointSettings } from './s3-endpoint.ts';
 import { createSigV4Signer, type AwsCredentialsProvider, type SigV4Signer } from './sigv4-signer.ts';
 
@@ -10,9 +10,8 @@ export interface S3ConnectionSettings extends S3EndpointSettings {
 }
 
 /** One bucket: what its reader, its stater and its lister share. */
-export interface S3Connection {
+export interface S3Connection extends ObjectConnections {
   readonly endpoint: S3Endpoint;
-  readonly pool: Pool;
   /**
    * Headers that prove who asks; none for an anonymous connection.
    * @throws the reason of `signal` when it aborts while credentials are waited for
@@ -23,21 +22,18 @@ export interface S3Connection {
     signal: AbortSignal,
     query?: Readonly<Record<string, string>>,
   ): Promise<Record<string, string>>;
-  /** Breaks off what is under way. */
-  close(): Promise<void>;
 }
 
 /** @throws ConfigurationError `CONFIG_INVALID` for an endpoint that is no URL */
 export function createS3Connection(settings: S3ConnectionSettings): S3Connection {
   const endpoint = resolveS3Endpoint(settings);
-  const pool = createHttpPool(endpoint.origin, settings.pool);
+  const connections = openConnections(endpoint.origin, settings.pool);
   const signer: SigV4Signer | undefined =
     settings.credentials === 'anonymous' ? undefined : createSigV4Signer(settings.region, settings.credentials);
   return {
+    ...connections,
     endpoint,
-    pool,
     authorize: async (method, rawPath, signal, query) =>
       signer === undefined ? {} : signer({ method, host: endpoint.host, rawPath, query: query ?? {}, signal }),
-    close: () => pool.destroy(),
   };
 }

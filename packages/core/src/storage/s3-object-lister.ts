@@ -2,10 +2,10 @@ import { ConfigurationError, SourceError } from '../domain/errors.ts';
 import type { ListRequest, ObjectLister, SourcePage } from '../ports/object-source.ts';
 import { DEFAULT_RETRY_POLICY, retry, type RetryPolicy } from '../runtime/retry.ts';
 import type { ResponseHeaders } from './header-values.ts';
+import { sendRequest } from './http-exchange.ts';
 import { listingDisorder } from './listing-order.ts';
 import { prefetchPages, type FetchedPage } from './prefetch-pages.ts';
 import { queryString } from './query-string.ts';
-import { readBoundedBody } from './response-body.ts';
 import type { S3Connection } from './s3-connection.ts';
 import { s3Uri } from './s3-endpoint.ts';
 import { parseS3ListPage, type S3ListPage } from './s3-list-page.ts';
@@ -97,9 +97,9 @@ async function exchange(
 ): Promise<ListAnswer> {
   const headers = { ...proof, 'accept-encoding': 'identity' };
   try {
-    const response = await connection.pool.request({ method: 'GET', path, headers, signal });
-    const { bytes, complete } = await readBoundedBody(response.body, MAX_PAGE_BYTES);
-    return { status: response.statusCode, headers: response.headers, text: bytes.toString(), complete };
+    const answer = await sendRequest(connection.pool, { method: 'GET', path, headers, signal });
+    const { bytes, complete } = await answer.take(MAX_PAGE_BYTES);
+    return { status: answer.status, headers: answer.headers, text: bytes.toString(), complete };
   } catch (error) {
     throw sourceConnectionError(request, error, signal);
   }

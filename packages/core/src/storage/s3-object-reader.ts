@@ -15,7 +15,7 @@ export function createS3ObjectReader(connection: S3Connection): ObjectReader {
     async read(request) {
       const rawPath = s3KeyPath(connection.endpoint, request.key);
       return getObject({
-        pool: connection.pool,
+        connections: connection,
         rawPath,
         headers: await connection.authorize('GET', rawPath, request.signal),
         read: request,

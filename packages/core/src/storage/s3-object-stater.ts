@@ -1,6 +1,7 @@
 import { SourceError } from '../domain/errors.ts';
 import type { ObjectStater } from '../ports/object-source.ts';
 import { headerInteger } from './header-values.ts';
+import { sendRequest } from './http-exchange.ts';
 import { parseObjectHeaders } from './object-headers.ts';
 import type { S3Connection } from './s3-connection.ts';
 import { s3KeyPath, s3Uri } from './s3-endpoint.ts';
@@ -39,16 +40,15 @@ export function createS3ObjectStater(connection: S3Connection): ObjectStater {
 
 async function sendHead(connection: S3Connection, path: string, request: SourceRequest, signal: AbortSignal) {
   const headers = await connection.authorize('HEAD', path, signal);
-  signal.throwIfAborted();
   try {
-    const response = await connection.pool.request({
+    const answer = await sendRequest(connection.pool, {
       method: 'HEAD',
       path,
       headers: { ...headers, 'accept-encoding': 'identity' },
       signal,
     });
-    response.body.resume();
-    return { status: response.statusCode, headers: response.headers };
+    await answer.take(0);
+    return { status: answer.status, headers: answer.headers };
   } catch (error) {
     throw sourceConnectionError(request, error, signal);
   }

@@ -40,6 +40,7 @@ export async function copyInParts(
     const source = await composeWhole(context, plan, parts, crc32c, temporary, signal);
     const rewrite = {
       source,
+      sourceBucket: context.parts.bucket,
       name: plan.name,
       properties,
       storageClass: context.storageClassFor(content.storageClass),
@@ -76,7 +77,7 @@ async function composeWhole(
   const compose = async (group: readonly ComposePart[]) => {
     const name = temporary.name();
     const composed = await retry(context.retryPolicy, { signal }, () =>
-      context.destination.compose({ name, parts: group, storageClass: TEMPORARY_STORAGE_CLASS, signal }),
+      context.parts.compose({ name, parts: group, storageClass: TEMPORARY_STORAGE_CLASS, signal }),
     );
     temporary.written(name, composed.generation);
     return composed;

@@ -1,14 +1,14 @@
-import { classifyError } from '@object-transfer/core/domain/classify-error';
-import { SourceError } from '@object-transfer/core/domain/errors';
+import { SourceError, TransferError } from '@object-transfer/core/domain/errors';
 import type { ComposePart } from '@object-transfer/core/ports/object-destination';
 import type { ByteRange, ObjectContent } from '@object-transfer/core/ports/object-source';
 import { retry } from '@object-transfer/core/runtime/retry';
 import { planParts } from './plan-parts.ts';
-import { readContent } from './read-content.ts';
+import { relayContent } from './relay-content.ts';
 import { TEMPORARY_STORAGE_CLASS, type TemporaryObjects } from './temporary-objects.ts';
 import type { TransferContext, TransferPlan } from './transfer-context.ts';
+import { isSameContent } from './verify-written.ts';
 
-/** Ranges of one object under way at a time; the process's limit and byte budget bound them further. */
+/** Ranges of one object under way at a time; the process's limits bound them further. */
 const PARALLEL_PARTS = 8;
 
 interface UploadedPart extends ComposePart {
@@ -24,7 +24,7 @@ export interface MovedParts {
 }
 
 /**
- * Moves an object as ranges, each read under If-Match and checked by GCS as an object of its own.
+ * Moves an object as ranges, each read under If-Match, and each an object of its own at GCS, whose CRC32C is compared.
  * @throws what the first range to fail threw; the others stop then
  */
 export async function moveParts(
@@ -82,30 +82,28 @@ async function movePart(
   name: string,
   signal: AbortSignal,
 ): Promise<{ readonly part: UploadedPart; readonly content: ObjectContent }> {
-  const releaseBytes = await context.budget.acquire(range.end - range.start + 1, signal);
-  try {
-    const permit = await context.limit.acquire(signal);
-    try {
-      const read = await readContent(context, plan.route, plan.expected, range, signal);
-      const written = await context.destination.write({
+  const { content, written, sizeBytes, crc32c } = await relayContent(
+    context,
+    { ...plan, range },
+    () =>
+      context.parts.openUpload({
         name,
-        content: read.chunks,
-        sizeBytes: read.sizeBytes,
+        sizeBytes: range.end - range.start + 1,
         properties: { metadata: {} },
         storageClass: TEMPORARY_STORAGE_CLASS,
-        crc32c: read.crc32c,
         // The temporary name is this attempt's own: what a lost answer left there is overwritten.
         ifGenerationMatch: undefined,
+        temporary: true,
         signal,
-      });
-      permit.release('succeeded', 1);
-      const part = { name, generation: written.generation, crc32c: read.crc32c, sizeBytes: read.sizeBytes };
-      return { part, content: read.content };
-    } catch (error) {
-      permit.release(classifyError(error).overload ? 'overload' : 'failed', 0);
-      throw error;
-    }
-  } finally {
-    releaseBytes();
+      }),
+    signal,
+  );
+  if (!isSameContent(written, sizeBytes, crc32c)) {
+    throw new TransferError(
+      'TRANSFER_CHECKSUM_MISMATCH',
+      `GCS stored ${written.sizeBytes} bytes with crc32c ${written.crc32c} of a part of ${JSON.stringify(plan.expected.key)}; sent were ${sizeBytes} bytes with crc32c ${crc32c}`,
+      { op: 'objects.insert', source: plan.expected.key, destination: name },
+    );
   }
+  return { part: { name, generation: written.generation, crc32c, sizeBytes }, content };
 }

@@ -1,11 +1,18 @@
 import { MAX_COMPOSE_PARTS } from '@object-transfer/core/ports/object-destination';
 import type { ByteRange } from '@object-transfer/core/ports/object-source';
 
-/** Cuts an object into consecutive ranges of `partSizeBytes`; only the last may be shorter. */
+/** So many are composed in two rounds. */
+const MAX_PARTS = MAX_COMPOSE_PARTS ** 2;
+
+/**
+ * Cuts an object into consecutive ranges of at least `partSizeBytes`, at most {@link MAX_PARTS} of them; all are of the same size
+ * but for the last, which may be shorter.
+ */
 export function planParts(sizeBytes: number, partSizeBytes: number): readonly ByteRange[] {
+  const size = Math.max(partSizeBytes, Math.ceil(sizeBytes / MAX_PARTS));
   const parts: ByteRange[] = [];
-  for (let start = 0; start < sizeBytes; start += partSizeBytes) {
-    parts.push({ start, end: Math.min(start + partSizeBytes, sizeBytes) - 1 });
+  for (let start = 0; start < sizeBytes; start += size) {
+    parts.push({ start, end: Math.min(start + size, sizeBytes) - 1 });
   }
   return parts;
 }

@@ -41,11 +41,11 @@ export class TemporaryObjects {
   async deleteAll(): Promise<void> {
     // An aborted signal would refuse every request: on the way out the deletes still get their chance.
     const signal = this.#signal.aborted ? AbortSignal.timeout(CLEAN_UP_MS) : this.#signal;
-    const { destination, retryPolicy } = this.#context;
+    const { parts, retryPolicy } = this.#context;
     const remaining = this.#generations.entries();
     const deleteRemaining = async () => {
       for (const [name, generation] of remaining) {
-        await retry(retryPolicy, { signal }, () => destination.delete(name, generation, signal));
+        await retry(retryPolicy, { signal }, () => parts.delete(name, generation, signal));
       }
     };
     await Promise.allSettled(Array.from({ length: PARALLEL_DELETES }, deleteRemaining));

@@ -24,11 +24,20 @@ export interface TransferContext {
   readonly namePolicy: NamePolicy;
   readonly storageClassFor: StorageClassMap;
   readonly retryPolicy: RetryPolicy;
-  /** Objects beyond this size move as ranges of this size. */
+  /** Objects of this size or more are not held in memory. */
+  readonly streamFromBytes: number;
+  /** Objects of this size or more move as parallel ranges. */
+  readonly parallelFromBytes: number;
+  /** Smallest size of such a range. */
   readonly partSizeBytes: number;
-  /** Where temporary parts of this process live: a name prefix in the destination bucket. */
+  /** Where temporary parts live: the destination, or another bucket of the same location. */
+  readonly parts: ObjectDestination;
+  /** The name prefix of the temporary parts of this process. */
   readonly partsPrefix: string;
-  readonly limit: AdaptiveLimit;
+  /** Reads under way at a time. */
+  readonly readLimit: AdaptiveLimit;
+  /** Writes under way at a time. */
+  readonly writeLimit: AdaptiveLimit;
   readonly budget: ByteBudget;
 }
 

@@ -7,6 +7,7 @@ import { allowedName } from '@object-transfer/core/domain/object-name-rules';
 import type { ExpectedObject } from '@object-transfer/core/domain/source-object';
 import { backoffDelayMs, retry, waitsTooLong } from '@object-transfer/core/runtime/retry';
 import { copyInParts } from './copy-in-parts.ts';
+import { copyStreamed } from './copy-streamed.ts';
 import { copyWhole } from './copy-whole.ts';
 import {
   ROUTES,
@@ -22,7 +23,7 @@ import {
  *  plan      The name is checked against GCS's rules before any byte moves. Size and ETag come with the message, or
  *            from a HEAD of S3. What is already there and proven equal is `skipped`.
  *  attempt   Bytes are read on the plan's route, verified, and written under the condition that the name still holds
- *            what the plan found there (`copyWhole`, `copyInParts`).
+ *            what the plan found there (`copyWhole`, `copyStreamed`, `copyInParts`).
  *  recover   What went wrong decides the next plan:
  *            - The name holds something else by now: look what it is; proven equal ends as `skipped`, otherwise the
  *              overwrite policy decides.
@@ -78,13 +79,22 @@ async function attemptOrRecover(
   signal: AbortSignal,
 ): Promise<Recovery> {
   try {
-    const copy = plan.expected.sizeBytes <= context.partSizeBytes ? copyWhole : copyInParts;
-    return { outcome: await copy(context, plan, signal) };
+    return { outcome: await copierOf(context, plan)(context, plan, signal) };
   } catch (error) {
     signal.throwIfAborted();
     if (attempt >= context.retryPolicy.maxAttempts) throw error;
     return recover(context, plan, error, attempt, signal);
   }
+}
+
+/** A byte and a terabyte differ in nothing but this. */
+function copierOf(context: TransferContext, { expected, found }: TransferPlan): typeof copyWhole {
+  const { sizeBytes } = expected;
+  // Content that may be there already is read before anything is written.
+  const mayBeEqual = found?.sizeBytes === sizeBytes && context.overwrite !== 'always';
+  if (sizeBytes >= context.parallelFromBytes || (mayBeEqual && sizeBytes >= context.streamFromBytes))
+    return copyInParts;
+  return sizeBytes < context.streamFromBytes ? copyWhole : copyStreamed;
 }
 
 async function recover(
