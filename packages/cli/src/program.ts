@@ -5,6 +5,7 @@ import { addDemoCommand } from './commands/demo.ts';
 import { addDiffCommand } from './commands/diff.ts';
 import { addDumpCommand } from './commands/dump.ts';
 import { addErrorsCommand } from './commands/errors.ts';
+import { addLimitsCommand } from './commands/limits.ts';
 import { addLocalCloudCommand } from './commands/local-cloud.ts';
 import { addPrepareCommand } from './commands/prepare.ts';
 import { addPublisherCommand } from './commands/publisher.ts';
@@ -41,6 +42,7 @@ export function createProgram(stop: AbortSignal): Command {
   addStatusCommand(program, context);
   addErrorsCommand(program, context);
   addDiffCommand(program, context);
+  addLimitsCommand(program, context);
   addResetCommand(program, context);
   addAbandonCommand(program, context);
   addConfigCommand(program, context);

@@ -41,6 +41,10 @@ const TRANSFER = [
   'memoryBudgetBytes',
   'partSizeBytes',
   'maxAttempts',
+  'maxBytesPerSecond',
+  'writeRamp',
+  'writeRampStartPerSecond',
+  'writeRampDoublingMs',
 ] as const;
 
 export const DUMP = {

@@ -17,11 +17,13 @@ export async function copyWhole(
   const { expected, found, route } = plan;
   const releaseBytes = await context.budget.acquire(expected.sizeBytes, signal);
   try {
+    await context.rates.bytes.take(expected.sizeBytes, signal);
     const permit = await context.limit.acquire(signal);
     try {
       const read = await readContent(context, route, expected, undefined, signal);
       const { content } = read;
       const properties = destinationProperties(content, expected.etag);
+      await context.rates.writes.take(1, signal);
       if (context.overwrite !== 'always' && found !== undefined && isSameContent(found, read.sizeBytes, read.crc32c)) {
         await context.destination.updateProperties(plan.name, found.generation, properties, signal);
         permit.release('succeeded', 1);

@@ -84,9 +84,11 @@ async function movePart(
 ): Promise<{ readonly part: UploadedPart; readonly content: ObjectContent }> {
   const releaseBytes = await context.budget.acquire(range.end - range.start + 1, signal);
   try {
+    await context.rates.bytes.take(range.end - range.start + 1, signal);
     const permit = await context.limit.acquire(signal);
     try {
       const read = await readContent(context, plan.route, plan.expected, range, signal);
+      await context.rates.writes.take(1, signal);
       const written = await context.destination.write({
         name,
         content: read.chunks,
