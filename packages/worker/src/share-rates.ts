@@ -26,11 +26,13 @@ export interface RateSharing {
   readonly limits: FleetLimits;
   readonly rates: TransferRates;
   readonly logger: Logger;
-  /** Between two looks at the state, give or take a fifth; default 10,000. */
+  /** Between two looks at the state, in the long run, give or take a fifth; default 10,000. */
   readonly refreshMs?: number | undefined;
 }
 
 const REFRESH_MS = 10_000;
+/** Workers that are started at once do not see each other at first: the second look is soon, and each next one later. */
+const SECOND_LOOK_MS = 500;
 /** A ramp grows all the time: a share is told again when it has changed by so much. */
 const TOLD_CHANGE = 1.25;
 
@@ -51,8 +53,9 @@ export async function beginSharingRates(sharing: RateSharing, stop: AbortSignal)
   }
   const ending = new AbortController();
   const keepRefreshing = async (): Promise<void> => {
-    for (let isAway = false; ;) {
-      await sleep(jittered(refreshMs), ending.signal);
+    let isAway = false;
+    for (let waitMs = SECOND_LOOK_MS; ; waitMs *= 2) {
+      await sleep(jittered(Math.min(waitMs, refreshMs)), ending.signal);
       try {
         await unlessAborted(share.refresh(), ending.signal);
         isAway = false;

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ByteBudget } from '@object-transfer/core/runtime/byte-budget';
+import { RateLimit } from '@object-transfer/core/runtime/rate-limit';
 import type { TransferContext, TransferOutcome } from '@object-transfer/worker/cdn-transfer/transfer-context';
 import { sweepParts, partsPrefix } from '@object-transfer/worker/cdn-transfer/sweep-parts';
 import { transferObject } from '@object-transfer/worker/cdn-transfer/transfer-object';
@@ -159,6 +160,21 @@ describe('a large object', () => {
     expect(await move('large/budget', { budget })).toMatchObject({ status: 'transferred' });
     expect(most).toBe(PART_BYTES * 2);
     await expectArrived('large/budget', body);
+  });
+
+  test('takes its bytes from what may be moved, and each change of the bucket from what may be written', async () => {
+    clouds.put('large/rates', content(PART_BYTES * 33 + 1));
+    const rates = { writes: new RateLimit(), bytes: new RateLimit() };
+    let changes = 0;
+    clouds.break('gcs', ({ method }) => {
+      if (method !== 'GET') changes++;
+      return false;
+    });
+    await move('large/rates', { rates });
+    expect(rates.bytes.granted).toBe(PART_BYTES * 33 + 1);
+    // 34 parts, 3 composes, a rewrite, and 37 deletes.
+    expect(changes).toBe(75);
+    expect(rates.writes.granted).toBe(changes);
   });
 
   test('that is there already without proof is skipped, and proven from then on', async () => {
