@@ -4,6 +4,7 @@ import type { Logger } from '@object-transfer/core/runtime/logger';
 import type { ProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { sleep } from '@object-transfer/core/runtime/sleep';
 import { unlessAborted } from '@object-transfer/core/runtime/unless-aborted';
+import { jittered } from './jittered.ts';
 
 /** Who reports, and to whom. */
 export interface HeartbeatOptions {
@@ -28,8 +29,6 @@ export interface HeartbeatSubject {
 const RUN_HEARTBEAT_MS = 1_000;
 /** A worker whose last report is a minute old is gone: it may miss three. */
 const FLEET_HEARTBEAT_MS = 12_500;
-/** Of an interval, up or down: workers that were started at once do not go on reporting at once. */
-const HEARTBEAT_JITTER = 0.2;
 /** What the last report gets: a worker that ends does not wait for a state that is away. */
 const LAST_REPORT_MS = 3_000;
 
@@ -77,9 +76,4 @@ export async function beginHeartbeat(
     await Promise.race([lastReport, sleep(LAST_REPORT_MS, done.signal).catch(() => undefined)]);
     done.abort();
   };
-}
-
-/** An interval, up to a fifth shorter or longer. */
-export function jittered(ms: number): number {
-  return ms * (1 + HEARTBEAT_JITTER * (2 * Math.random() - 1));
 }

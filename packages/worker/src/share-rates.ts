@@ -17,7 +17,7 @@ import { sleep } from '@object-transfer/core/runtime/sleep';
 import { unlessAborted } from '@object-transfer/core/runtime/unless-aborted';
 import { usedRamp } from '@object-transfer/core/runtime/write-ramp';
 import type { TransferRates } from './cdn-transfer/transfer-context.ts';
-import { jittered } from './report-heartbeat.ts';
+import { jittered } from './jittered.ts';
 
 /** The limits of a fleet, and what of this worker is subject to them. */
 export interface RateSharing {

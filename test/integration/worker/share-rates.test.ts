@@ -51,8 +51,10 @@ function report(workerId: string, hasEnded = false): Promise<void> {
   return state.stateStore.reportWorker({ ...worker, hasEnded });
 }
 
+/** Ends with the test, too, where that has failed. */
 async function until(isReached: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isReached())) await delay(1);
+  const test = cleanup;
+  while (!test.disposed && !(await isReached())) await delay(1);
 }
 
 /** Has a worker look at the state, and do all that follows from that. */

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RateLimit } from './rate-limit.ts';
@@ -60,12 +61,14 @@ describe('RateLimit', () => {
     const limit = new RateLimit({ perSecond: 10 });
     const granted: string[] = [];
     const names = Array.from({ length: 100 }, (_, i) => `${i}`);
-    const all = Promise.all(names.map((name, i) => takeAs(limit, name, i % 3, granted)));
+    const { signal } = new AbortController();
+    const all = Promise.all(names.map((name, i) => takeAs(limit, name, i % 3, granted, signal)));
     expect(vi.getTimerCount()).toBe(1);
     await pass(10_000);
     await all;
     expect(granted).toEqual(names);
     expect(vi.getTimerCount()).toBe(0);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('saves up for an amount beyond a second’s worth; smaller ones do not pass it, and it waits no longer than it lasts', async () => {
@@ -131,7 +134,9 @@ describe('RateLimit', () => {
   });
 
   it('has nothing saved up from the time without a limit, and no more than a second’s worth of a lower one', async () => {
-    const limit = new RateLimit();
+    const limit = await fullLimit(10);
+    expect(limit.take(1, never)).toBeUndefined();
+    limit.setPerSecond(Infinity);
     await pass(10_000);
     limit.setPerSecond(10);
     expect(limit.take(1, never)).toBeInstanceOf(Promise);
