@@ -124,14 +124,20 @@ describe('workers that share the limits of a fleet', () => {
       database.exec(`ALTER TABLE object_transfer_state_${from} RENAME TO object_transfer_state_${to}`);
     await changeLimits(state.stateStore, { maxBytesPerSecond: 2000 });
     await until(() => first.bytes.perSecond === 2000);
+    const warnings = () => first.lines.filter(({ level }) => level === 40);
     rename('controls', 'gone');
-    await until(() => first.lines.length === 3);
-    expect(first.lines[2]).toMatchObject({ level: 40, msg: expect.stringContaining('the last share holds') });
+    await until(() => warnings().length === 1);
+    expect(warnings()[0]).toMatchObject({ msg: expect.stringContaining('the last share holds') });
     expect(first.bytes.perSecond).toBe(2000);
+    // Several looks that fail alike.
+    await delay(10 * REFRESH_MS);
     rename('gone', 'controls');
     await changeLimits(state.stateStore, { maxBytesPerSecond: 4000 });
     await until(() => first.bytes.perSecond === 4000);
-    expect(first.lines.filter(({ level }) => level === 40)).toHaveLength(1);
+    expect(warnings()).toHaveLength(1);
+    rename('controls', 'gone');
+    await until(() => warnings().length === 2);
+    rename('gone', 'controls');
   });
 });
 

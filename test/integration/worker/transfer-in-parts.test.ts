@@ -297,16 +297,22 @@ describe('what fails', () => {
     const controller = new AbortController();
     const reason = new Error('shutting down');
     let asked = 0;
+    const rates = { writes: new RateLimit(), bytes: new RateLimit() };
     clouds.break('cdn', () => {
-      if (++asked === 12) controller.abort(reason);
+      if (++asked === 12) {
+        // What is on its way out does not wait for its turn to delete.
+        rates.writes.setPerSecond(0.001);
+        controller.abort(reason);
+      }
       return false;
     });
-    const context = clouds.transferContext({ partSizeBytes: PART_BYTES });
+    const context = clouds.transferContext({ partSizeBytes: PART_BYTES, rates });
     const run = transferObject(context, { key: 'aborted/large', expected: undefined }, new Map(), controller.signal);
     await expect(run).rejects.toBe(reason);
     expect(context.budget.usedBytes).toBe(0);
     expect(context.limit.active).toBe(0);
     expect(await clouds.arrived('aborted/large')).toBeUndefined();
+    expect(clouds.leftovers()).toEqual([]);
   });
 });
 
