@@ -141,6 +141,69 @@ export function describeStateRecords(name: string, createHarness: () => Promise<
       });
     });
 
+    describe('what a fleet shares', () => {
+      const report = { workerId: 'w-1', runId: undefined, mode: 'cdnTransfer', host: 'host', pid: 1, counters: {} };
+      const request = { modes: ['cdnTransfer', 'rsync'], staleAfterMs: 60_000, controls: ['first', 'second'] };
+
+      it('counts the workers of the modes that are asked for, as long as they report', async () => {
+        const other = await harness.open();
+        const count = async (): Promise<number> => (await store.readFleet(request)).liveWorkers;
+        expect(await count()).toBe(0);
+        await store.reportWorker(report);
+        await other.reportWorker({ ...report, workerId: 'w-2', runId: 'run-1', mode: 'rsync' });
+        await other.reportWorker({ ...report, workerId: 'w-3', mode: 'syncCheck' });
+        expect(await count()).toBe(2);
+        await harness.elapse(59_000);
+        expect(await count()).toBe(2);
+        await store.reportWorker(report);
+        await harness.elapse(1000);
+        expect(await count()).toBe(1);
+        await other.reportWorker({ ...report, workerId: 'w-2', mode: 'rsync' });
+        expect(await count()).toBe(2);
+      });
+
+      it('counts a worker no more after its last report', async () => {
+        await store.reportWorker(report);
+        await store.reportWorker({ ...report, workerId: 'w-2', hasEnded: true });
+        expect((await store.readFleet(request)).liveWorkers).toBe(1);
+        await store.reportWorker({ ...report, hasEnded: true });
+        expect((await store.readFleet(request)).liveWorkers).toBe(0);
+        await store.reportWorker(report);
+        expect((await store.readFleet(request)).liveWorkers).toBe(1);
+      });
+
+      it('reads the controls that are asked for and have a value, and the time of its clock', async () => {
+        await store.settleControl('first', '1');
+        await store.settleControl('third', '3');
+        const { at, controls } = await (await harness.open()).readFleet(request);
+        expect(Object.fromEntries(controls)).toEqual({ first: '1' });
+        expect(Math.abs(at.getTime() - harness.now().getTime())).toBeLessThan(1000);
+      });
+
+      it('replaces a control that has the expected value, and no other', async () => {
+        const value = async (): Promise<string | undefined> => (await store.readFleet(request)).controls.get('first');
+        expect(await store.replaceControl('first', 'x', 'y')).toBe(false);
+        expect(await value()).toBeUndefined();
+        expect(await store.replaceControl('first', undefined, 'a')).toBe(true);
+        expect(await store.replaceControl('first', undefined, 'b')).toBe(false);
+        expect(await value()).toBe('a');
+        for (const expected of ['A', 'a ', 'b']) expect(await store.replaceControl('first', expected, 'c')).toBe(false);
+        expect(await store.replaceControl('first', 'a', 'c')).toBe(true);
+        expect(await value()).toBe('c');
+        expect(await store.settleControl('first', 'd')).toBe('c');
+      });
+
+      it.each([undefined, 'before'])('lets one of several that replace the value %j at once do so', async (before) => {
+        if (before !== undefined) await store.settleControl('first', before);
+        const others = [store, await harness.open(), await harness.open(), await harness.open()];
+        const replaced = await Promise.all(
+          others.map((other, index) => other.replaceControl('first', before, `${index}`)),
+        );
+        expect(replaced.filter(Boolean)).toHaveLength(1);
+        expect((await store.readFleet(request)).controls.get('first')).toBe(`${replaced.indexOf(true)}`);
+      });
+    });
+
     it('keeps the last report of each worker of a run', async () => {
       const report = { workerId: 'w-2', runId: 'run-1', mode: 'cdnTransfer', host: 'host', pid: 1 };
       await store.reportWorker({ ...report, counters: { transferred_objects: 1 } });

@@ -9,7 +9,7 @@ const SIGNING = ['--url-signer-private-key-file', '--url-signer-private-key-secr
 describe('--help', () => {
   it.each([
     { command: [], names: ['run', 'demo', 'dump', 'publisher', 'worker', 'local-cloud', '--version'] },
-    { command: [], names: ['sync', 'status', 'errors', 'diff', 'reset', 'abandon'] },
+    { command: [], names: ['sync', 'status', 'errors', 'diff', 'limits', 'reset', 'abandon'] },
     {
       command: ['run'],
       names: ['--from', '--to', '--cdn', '--report', '--json', '--config', '--state', ...FILTERS, ...SIGNING],
@@ -40,8 +40,12 @@ describe('--help', () => {
       command: ['reset'],
       names: ['"sync-check"', '"cdn-transfer"', '--dir', '--glob', '--all', '--purge', '--force', '--yes', '--dry-run'],
     },
+    { command: ['limits'], names: ['--max-bandwidth', '--writes-per-second', '--json', '--state', '--config-key'] },
     { command: ['abandon'], names: ['--dir', '--force', '--json'] },
-    { command: ['worker', 'cdnTransfer'], names: ['--dry-run', '--gcs-bucket', '--lease-seconds', ...SIGNING] },
+    {
+      command: ['worker', 'cdnTransfer'],
+      names: ['--dry-run', '--gcs-bucket', '--lease-seconds', '--max-bandwidth', '--write-ramp', ...SIGNING],
+    },
     { command: ['local-cloud'], names: ['--s3-dir', '--gcs-dir', '--signed-urls', '--s3-port', '--json'] },
   ])('of $command exits 0 and names what can be given', async ({ command, names }) => {
     const directory = tmpdir();

@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   status: async () => (await import('./commands/status.ts')).addStatusCommand,
   errors: async () => (await import('./commands/errors.ts')).addErrorsCommand,
   diff: async () => (await import('./commands/diff.ts')).addDiffCommand,
+  limits: async () => (await import('./commands/limits.ts')).addLimitsCommand,
   reset: async () => (await import('./commands/reset.ts')).addResetCommand,
   abandon: async () => (await import('./commands/abandon.ts')).addAbandonCommand,
   config: async () => (await import('./commands/config.ts')).addConfigCommand,

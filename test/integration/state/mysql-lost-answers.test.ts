@@ -209,6 +209,9 @@ describe('when the server does it and its answer is lost', () => {
 
   it('settles a control, reports a worker, records an error', async () => {
     expect(await losing(/COMMIT/, () => store.settleControl('name', 'mine'))).toBe('mine');
+    expect(await losing(/update/, () => store.replaceControl('name', 'mine', 'next'))).toBe(true);
+    expect(await losing(/COMMIT/, () => store.replaceControl('other', undefined, 'first'))).toBe(true);
+    expect(await losing(/update/, () => store.replaceControl('name', 'mine', 'another'))).toBe(false);
     const report = { workerId: 'w', runId: 'r', mode: 'rsync', host: 'host', pid: 1, counters: {} };
     await losing(/insert/, () => store.reportWorker(report));
     await losing(/update/, () => store.reportWorker({ ...report, counters: { messages: 1 } }));

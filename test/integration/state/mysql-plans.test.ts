@@ -29,6 +29,11 @@ beforeAll(async () => {
     `INSERT INTO state_runs (run_id, job, host, pid, started_at, heartbeat_at, ended_at, status) VALUES ${past.join(', ')}`,
   );
   await home.query('ANALYZE TABLE state_runs');
+  const gone = Array.from({ length: 5000 }, (_, i) => `('gone-${i}', 'cdnTransfer', 'host', 1, '{}', ${i})`);
+  await home.query(
+    `INSERT INTO state_workers (worker_id, mode, host, pid, counters, heartbeat_at) VALUES ${gone.join(', ')}`,
+  );
+  await home.query('ANALYZE TABLE state_workers');
 });
 
 afterAll(async () => {
@@ -72,6 +77,9 @@ async function useStore(): Promise<void> {
   await store.reportWorker({ workerId: 'w', runId: 'r', mode: 'rsync', host: 'host', pid: 1, counters: {} });
   await store.listWorkers('r');
   await store.settleControl('name', 'value');
+  await store.replaceControl('name', 'value', 'other');
+  await store.replaceControl('new', undefined, 'value');
+  await store.readFleet({ modes: ['cdnTransfer', 'rsync'], staleAfterMs: 60_000, controls: ['name', 'new'] });
   await store.reclaimLeases(() => true);
   await useWork(dirKey);
 }
@@ -168,6 +176,15 @@ describe('the cost of the statements', () => {
     const asking = await questionsOf(async () => undefined);
     await store.reportWorker(report);
     expect((await questionsOf(() => store.reportWorker(report))) - asking).toBe(1);
+  });
+
+  it('reads, to count the live workers, those and not the many that are gone', async () => {
+    const request = { modes: ['cdnTransfer', 'rsync', 'sync'], staleAfterMs: 60_000, controls: ['a', 'b', 'c'] };
+    for (const workerId of ['live-1', 'live-2', 'live-3']) {
+      await store.reportWorker({ workerId, runId: 'r', mode: 'cdnTransfer', host: 'host', pid: 1, counters: {} });
+    }
+    expect((await store.readFleet(request)).liveWorkers).toBeGreaterThanOrEqual(3);
+    expect(await readsOf(() => store.readFleet(request))).toBeLessThan(30);
   });
 
   it('reads, to count what is held, what is held', async () => {

@@ -6,6 +6,7 @@ import { openEmbeddedState, type EmbeddedState } from '@object-transfer/core/sta
 
 /** A state file of its own, whose clock can be put forward. */
 export interface TestState extends EmbeddedState {
+  readonly file: string;
   /** What is delayed or leased for up to so long is deliverable afterwards. */
   advance(ms: number): void;
   /** The next message of a subscription, which must be there. */
@@ -17,12 +18,14 @@ export const LEASE_MS = 60_000;
 export async function openTestState(): Promise<TestState> {
   const directory = await mkdtemp(join(tmpdir(), 'worker-state-'));
   let aheadMs = 0;
-  const state = await openEmbeddedState(join(directory, 'state.db'), {
+  const file = join(directory, 'state.db');
+  const state = await openEmbeddedState(file, {
     owner: 'test:1:00000000',
     now: () => Date.now() + aheadMs,
   });
   return {
     ...state,
+    file,
     advance(ms) {
       aheadMs += ms;
     },

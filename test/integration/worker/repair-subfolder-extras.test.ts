@@ -33,8 +33,10 @@ describe('what only the destination has', () => {
 
   test.each(ENGINES)('goes where that is asked for, and nothing beside the subfolder does: %s', async (_, engine) => {
     for (const name of ['dir-zulu', 'dis/zulu', 'zulu']) rig.write(name, 'of others');
-    await rig.repair('dir/', { ...engine, deleteExtra: true });
+    const { transfer } = rig.repairing();
+    await rig.repair('dir/', { ...engine, transfer, deleteExtra: true });
     expect(rig.counters.objectsDeleted).toBe(2);
+    expect(transfer.rates.writes.granted).toBe(2);
     const names = Object.keys(await rig.arrived());
     expect(names).toEqual(expect.arrayContaining(['dir-zulu', 'dis/zulu', 'zulu', 'dir/alpha']));
     expect(names.filter((name) => name.startsWith('dir/'))).toHaveLength(5);

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ByteBudget } from '@object-transfer/core/runtime/byte-budget';
+import { RateLimit } from '@object-transfer/core/runtime/rate-limit';
 import type { TransferContext, TransferOutcome } from '@object-transfer/worker/cdn-transfer/transfer-context';
 import { sweepParts, partsPrefix } from '@object-transfer/worker/cdn-transfer/sweep-parts';
 import { transferObject } from '@object-transfer/worker/cdn-transfer/transfer-object';
@@ -161,6 +162,21 @@ describe('a large object', () => {
     await expectArrived('large/budget', body);
   });
 
+  test('takes its bytes from what may be moved, and each change of the bucket from what may be written', async () => {
+    clouds.put('large/rates', content(PART_BYTES * 33 + 1));
+    const rates = { writes: new RateLimit(), bytes: new RateLimit() };
+    let changes = 0;
+    clouds.break('gcs', ({ method }) => {
+      if (method !== 'GET') changes++;
+      return false;
+    });
+    await move('large/rates', { rates });
+    expect(rates.bytes.granted).toBe(PART_BYTES * 33 + 1);
+    // 34 parts, 3 composes, a rewrite, and 37 deletes.
+    expect(changes).toBe(75);
+    expect(rates.writes.granted).toBe(changes);
+  });
+
   test('that is there already without proof is skipped, and proven from then on', async () => {
     const body = content(5000);
     clouds.put('large/same', body);
@@ -282,16 +298,22 @@ describe('what fails', () => {
     const controller = new AbortController();
     const reason = new Error('shutting down');
     let asked = 0;
+    const rates = { writes: new RateLimit(), bytes: new RateLimit() };
     clouds.break('cdn', () => {
-      if (++asked === 12) controller.abort(reason);
+      if (++asked === 12) {
+        // What is on its way out does not wait for its turn to delete.
+        rates.writes.setPerSecond(0.001);
+        controller.abort(reason);
+      }
       return false;
     });
-    const context = clouds.transferContext({ partSizeBytes: PART_BYTES });
+    const context = clouds.transferContext({ partSizeBytes: PART_BYTES, rates });
     const run = transferObject(context, { key: 'aborted/large', expected: undefined }, new Map(), controller.signal);
     await expect(run).rejects.toBe(reason);
     expect(context.budget.usedBytes).toBe(0);
     expect([context.readLimit.active, context.writeLimit.active]).toEqual([0, 0]);
     expect(await clouds.arrived('aborted/large')).toBeUndefined();
+    expect(clouds.leftovers()).toEqual([]);
   });
 });
 

@@ -7,15 +7,18 @@ import type { Logger } from '@object-transfer/core/runtime/logger';
 import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { checkManifest, readManifest } from '@object-transfer/core/runtime/read-manifest';
 import type { TransferOutcome } from '@object-transfer/worker/cdn-transfer/transfer-context';
+import { beginHeartbeat } from '@object-transfer/worker/report-heartbeat';
 import { checkGcloud } from '@object-transfer/worker/rsync/gcloud-version';
 import { repairSubfolder } from '@object-transfer/worker/rsync/repair-subfolder';
 import { syncKeys } from '@object-transfer/worker/rsync/sync-keys';
+import { beginSharingRates } from '@object-transfer/worker/share-rates';
 import { SubfolderCounters } from '@object-transfer/worker/subfolders/subfolder-counters';
 import type { WorkResult } from '@object-transfer/worker/subfolders/work-on-subfolder';
 import { checkSubfolder } from '@object-transfer/worker/sync-check/check-subfolder';
 import { DifferenceRecorder } from '@object-transfer/worker/sync-check/difference-recorder';
 import type { CommandContext } from '../command-context.ts';
 import type { SyncedDir, SyncedKeys } from '../output/sync-summary.ts';
+import { limitsOf } from './limits-of.ts';
 import { openStateOnly } from './open-backends.ts';
 import { openServices } from './services.ts';
 import { folderSync, repairOptions } from './subfolder-workers.ts';
@@ -50,6 +53,11 @@ export async function openSync(
   const stateStore = await openStateOnly(settings, { ...opening, services, identity, dryRun: false });
   const counters = new SubfolderCounters();
   const work = { stateStore, owner: identity.id, leaseMs: settings.leaseMs };
+  // It is one of those who share the limits of the fleet, for as long as it takes.
+  const reporting = { stateStore, identity, runId: undefined, logger };
+  cleanup.defer(await beginHeartbeat(reporting, { name: 'sync', counters }, context.stop));
+  const sharing = { stateStore, limits: limitsOf(settings), rates: transfers.transfer.rates, logger };
+  cleanup.defer(await beginSharingRates(sharing, context.stop));
   const options = repairOptions({ settings }, transfers);
   const repair = {
     ...work,

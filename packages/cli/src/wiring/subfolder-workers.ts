@@ -9,6 +9,7 @@ import { SubfolderCounters } from '@object-transfer/worker/subfolders/subfolder-
 import { runSyncCheck } from '@object-transfer/worker/sync-check/run-sync-check';
 import { openDestination } from './destination.ts';
 import { HeldMessages } from './held-messages.ts';
+import { limitsOf } from './limits-of.ts';
 import { filterOf } from './object-filter.ts';
 import type { OpenWorker, OpenWorkerOptions } from './open-worker.ts';
 import { openSourceBucket } from './source-bucket.ts';
@@ -71,6 +72,7 @@ export async function openRsyncWorker(options: OpenWorkerOptions<RsyncSettings>)
       else {
         await checkGcloud({ variables }, signal);
         warnOfFilters(settings, logger);
+        warnOfLimits(settings, logger);
       }
     },
     run: (stop, reporting) =>
@@ -79,6 +81,7 @@ export async function openRsyncWorker(options: OpenWorkerOptions<RsyncSettings>)
         ...reporting,
         stop,
         ...repairOptions(options, transfers),
+        limits: limitsOf(settings),
         ...(isNative ? {} : { syncFolder: folderSync(options, transfers) }),
       }),
     close: () => transfers.close(),
@@ -92,6 +95,11 @@ function warnOfFilters(settings: RsyncSettings, logger: Logger): void {
   logger.warn(
     'gcloud storage rsync knows no filters: what storage_class, last_modified_before, last_modified_after, include or exclude leave out is copied, too',
   );
+}
+
+function warnOfLimits({ maxBytesPerSecond, writeRamp }: RsyncSettings, logger: Logger): void {
+  if (maxBytesPerSecond === undefined && !writeRamp) return;
+  logger.warn('gcloud storage rsync knows nothing of max_bandwidth and write_ramp: it copies as fast as it can');
 }
 
 /** What the settings say about a repair. */

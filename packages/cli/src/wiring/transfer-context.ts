@@ -4,6 +4,7 @@ import type { ObjectReader } from '@object-transfer/core/ports/object-source';
 import { AdaptiveLimit } from '@object-transfer/core/runtime/adaptive-limit';
 import { ByteBudget } from '@object-transfer/core/runtime/byte-budget';
 import type { ProcessIdentity } from '@object-transfer/core/runtime/process-identity';
+import { RateLimit } from '@object-transfer/core/runtime/rate-limit';
 import { DEFAULT_RETRY_POLICY } from '@object-transfer/core/runtime/retry';
 import { partsPrefix } from '@object-transfer/worker/cdn-transfer/sweep-parts';
 import type { StorageClassMap, TransferContext } from '@object-transfer/worker/cdn-transfer/transfer-context';
@@ -71,6 +72,8 @@ export async function openTransfers(
     readLimit: adaptiveLimit(settings),
     writeLimit: adaptiveLimit(settings),
     budget: new ByteBudget(settings.memoryBudgetBytes),
+    // Without limits until the worker knows its share.
+    rates: { writes: new RateLimit(), bytes: new RateLimit() },
   };
   return {
     transfer,

@@ -5,6 +5,7 @@ import { runCdnTransfer } from '@object-transfer/worker/cdn-transfer/run-cdn-tra
 import { TransferCounters } from '@object-transfer/worker/cdn-transfer/transfer-counters';
 import { checkCdn } from './check-cdn.ts';
 import { HeldMessages } from './held-messages.ts';
+import { limitsOf } from './limits-of.ts';
 import type { OpenWorker, OpenWorkerOptions } from './open-worker.ts';
 import { openTransfers, type OpenTransfers, type TransferSettings } from './transfer-context.ts';
 
@@ -28,6 +29,7 @@ export async function openTransferWorker(options: OpenWorkerOptions<CdnTransferS
     run: (stop, reporting) =>
       runCdnTransfer({
         transfer: transfers.transfer,
+        limits: limitsOf(settings),
         stateStore: backends.stateStore,
         publisher: backends.queue,
         errorTopic: queues.errorTopic,

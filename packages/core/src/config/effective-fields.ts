@@ -12,7 +12,7 @@ export interface EffectiveField {
   readonly from: string | undefined;
 }
 
-const UNITS: Readonly<Record<string, string>> = { seconds: 'seconds', mib: 'MiB' };
+const UNITS: Readonly<Record<string, string>> = { seconds: 'seconds', minutes: 'minutes', mib: 'MiB' };
 
 /** What holds for every field that a module reads, in the order of the fields. Secrets are no fields: only their names are. */
 export function effectiveFields(

@@ -3,6 +3,7 @@ import { CHECK_FIELDS } from './check-fields.ts';
 import { DESTINATION_FIELDS } from './destination-fields.ts';
 import type { Field } from './field.ts';
 import { FLEET_FIELDS } from './fleet-fields.ts';
+import { LIMIT_FIELDS } from './limit-fields.ts';
 import { PROCESS_FIELDS } from './process-fields.ts';
 import { QUEUE_FIELDS } from './queue-fields.ts';
 import { SOURCE_FIELDS } from './source-fields.ts';
@@ -15,6 +16,7 @@ export const FIELDS = {
   ...CHECK_FIELDS,
   ...QUEUE_FIELDS,
   ...PROCESS_FIELDS,
+  ...LIMIT_FIELDS,
   ...FLEET_FIELDS,
 };
 

@@ -54,11 +54,15 @@ describe('loadSettings', () => {
       maxAttempts: 6,
       leaseMs: 60_000,
       processes: 1,
+      writeRamp: false,
+      writeRampStartPerSecond: 1000,
+      writeRampDoublingMs: 1_200_000,
       logLevel: 'info',
     });
     expect(settings.lastModifiedBefore).toBeUndefined();
     expect(settings.lastModifiedAfter).toBeUndefined();
     expect(settings.gcsStorageClass).toBeUndefined();
+    expect(settings.maxBytesPerSecond).toBeUndefined();
   });
 
   it('takes the defaults of the reference tool in a fleet', async () => {

@@ -42,6 +42,10 @@ const TRANSFER = [
   'partSizeBytes',
   'parallelFromBytes',
   'maxAttempts',
+  'maxBytesPerSecond',
+  'writeRamp',
+  'writeRampStartPerSecond',
+  'writeRampDoublingMs',
 ] as const;
 
 export const DUMP = {

@@ -99,10 +99,30 @@ export interface WorkerReport {
   readonly host: string;
   readonly pid: number;
   readonly counters: Readonly<Record<string, number>>;
+  /** This is the last report: the worker counts as live no more. Default false. */
+  readonly hasEnded?: boolean | undefined;
 }
 
-export interface WorkerRecord extends WorkerReport {
+export interface WorkerRecord extends Omit<WorkerReport, 'hasEnded'> {
   readonly heartbeatAt: Date;
+}
+
+/** What {@link StateStore.readFleet} is to look at; neither list may be empty. */
+export interface FleetRequest {
+  /** Modes of the workers that are counted. */
+  readonly modes: readonly string[];
+  /** A worker whose last report is older than this counts as dead. */
+  readonly staleAfterMs: number;
+  /** Names of the controls that are read. */
+  readonly controls: readonly string[];
+}
+
+export interface FleetReading {
+  /** The time of the reading, by the state's own clock. */
+  readonly at: Date;
+  readonly liveWorkers: number;
+  /** By name; without those that have no value. */
+  readonly controls: ReadonlyMap<string, string>;
 }
 
 export interface SubfolderCounts {
@@ -235,6 +255,9 @@ export interface StateStore {
   reportWorker(report: WorkerReport): Promise<void>;
   listWorkers(runId: string): Promise<readonly WorkerRecord[]>;
 
+  /** What workers that share something go by: how many they are, and controls. */
+  readFleet(request: FleetRequest): Promise<FleetReading>;
+
   /** The time by the state's own clock, by which everything in it is dated. */
   now(): Promise<Date>;
 
@@ -243,6 +266,12 @@ export interface StateStore {
    * @returns the value that holds
    */
   settleControl(name: string, value: string): Promise<string>;
+  /**
+   * Gives a control another value, unless somebody else has done so first.
+   * @param expected the value that it has now; `undefined`: none
+   * @returns false where it has another one by now
+   */
+  replaceControl(name: string, expected: string | undefined, value: string): Promise<boolean>;
 
   /** Makes subfolders due again, whoever holds them. @returns how many of the keys have a row */
   resetSubfolders(reset: SubfolderReset, dirKeys: readonly string[]): Promise<number>;

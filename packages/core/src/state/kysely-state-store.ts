@@ -4,6 +4,8 @@ import { DEFAULT_MAX_RSYNC_ATTEMPTS, type Subfolder } from '../domain/subfolder.
 import {
   type ClaimRequest,
   type ClaimTarget,
+  type FleetReading,
+  type FleetRequest,
   type ObjectErrorCount,
   type ObjectErrorRecord,
   type OpenObjectError,
@@ -32,11 +34,13 @@ import {
   resolveObjectErrors,
 } from './object-errors.ts';
 import type { QueryOverrides } from './query-overrides.ts';
+import { readFleet } from './read-fleet.ts';
 import { countSubfolders, getSubfolder, listSubfolders } from './read-subfolders.ts';
 import { reclaimSubfolderLeases } from './reclaim-subfolder-leases.ts';
 import { recordDifferences, resolveUnseenErrors } from './record-differences.ts';
 import { abandonRun, beginRun, endRun, heartbeatRun, listRuns } from './register-runs.ts';
 import { listWorkers, reportWorker } from './report-workers.ts';
+import { hasControl, replaceControl } from './replace-control.ts';
 import { abandonSubfolder, resetSubfolders } from './reset-subfolders.ts';
 import { settleControl } from './settle-control.ts';
 import type { StateTables } from './state-tables.ts';
@@ -241,12 +245,24 @@ export class KyselyStateStore implements StateStore {
     return this.#run('listWorkers', (db) => listWorkers(db, runId));
   }
 
+  readFleet(request: FleetRequest): Promise<FleetReading> {
+    return this.#run('readFleet', (db, now) => readFleet(db, request, now));
+  }
+
   now(): Promise<Date> {
     return this.#run('now', async (_, now) => new Date(now));
   }
 
   settleControl(name: string, value: string): Promise<string> {
     return this.#run('settleControl', (db, now) => settleControl(db, name, value, now));
+  }
+
+  replaceControl(name: string, expected: string | undefined, value: string): Promise<boolean> {
+    return this.#run(
+      'replaceControl',
+      async (db, now, isRepeated) =>
+        (await replaceControl(db, name, expected, value, now)) || (isRepeated && (await hasControl(db, name, value))),
+    );
   }
 
   resetSubfolders(reset: SubfolderReset, dirKeys: readonly string[]): Promise<number> {

@@ -39,6 +39,10 @@ export const MYSQL_STATE_MIGRATIONS: readonly MysqlMigration[] = [
     name: 'what is to be compared and repaired is found at once at any size; runs keep who began them and what they counted',
     apply: addDueColumns,
   },
+  {
+    name: 'live workers are counted at once, and a worker that has ended is not among them',
+    apply: addWorkerEnds,
+  },
 ];
 
 async function addDueColumns(session: MysqlSession, names: StateTableNames, collation: string): Promise<void> {
@@ -68,6 +72,13 @@ async function addDueColumns(session: MysqlSession, names: StateTableNames, coll
   await addMissing(session, names.objectErrors, {
     columns: {},
     indexes: { open_by_code: '(resolved_at, code, object_key)' },
+  });
+}
+
+async function addWorkerEnds(session: MysqlSession, names: StateTableNames): Promise<void> {
+  await addMissing(session, names.workers, {
+    columns: { ended_at: 'BIGINT UNSIGNED' },
+    indexes: { by_heartbeat: '(mode, heartbeat_at)' },
   });
 }
 

@@ -11,6 +11,7 @@ export async function reportWorker(db: Kysely<StateTables>, report: WorkerReport
     pid: report.pid,
     counters: JSON.stringify(report.counters),
     heartbeatAt: now,
+    endedAt: report.hasEnded === true ? now : null,
   };
   const update = async (): Promise<boolean> => {
     const { numUpdatedRows } = await db

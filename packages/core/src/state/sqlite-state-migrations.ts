@@ -7,6 +7,7 @@ export function sqliteStateMigrations(names: StateTableNames): readonly SqliteMi
   return [
     { name: 'reference schema, leases, object errors, runs, workers, controls', sql: createTables(names) },
     { name: 'what is to be compared and repaired, counters of runs', sql: addDueColumns(names) },
+    { name: 'which workers are live', sql: addWorkerEnds(names) },
   ];
 }
 
@@ -26,6 +27,13 @@ function addDueColumns(names: StateTableNames): string {
     CREATE INDEX "${names.runs}_by_status" ON "${names.runs}" (status, started_at, run_id);
     CREATE INDEX "${names.objectErrors}_open_by_code" ON "${names.objectErrors}" (code, object_key, dir_key)
       WHERE resolved_at IS NULL;
+  `;
+}
+
+function addWorkerEnds(names: StateTableNames): string {
+  return `
+    ALTER TABLE "${names.workers}" ADD COLUMN ended_at INTEGER;
+    CREATE INDEX "${names.workers}_by_heartbeat" ON "${names.workers}" (mode, heartbeat_at);
   `;
 }
 

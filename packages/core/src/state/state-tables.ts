@@ -92,6 +92,8 @@ interface WorkerTable {
   /** JSON. */
   counters: string;
   heartbeatAt: number;
+  /** NULL until its last report. */
+  endedAt: number | null;
 }
 
 interface ControlTable {

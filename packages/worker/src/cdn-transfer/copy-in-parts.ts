@@ -27,13 +27,14 @@ export async function copyInParts(
   signal: AbortSignal,
 ): Promise<TransferOutcome> {
   const { expected, found } = plan;
-  const { destination } = context;
+  const { destination, rates } = context;
   const temporary = new TemporaryObjects(context, signal);
   try {
     const { parts, content } = await moveParts(context, plan, temporary, signal);
     const crc32c = parts.reduce((crc, part) => combineCrc32c(crc, part.crc32c, part.sizeBytes), 0);
     const properties = destinationProperties(content, expected.etag);
     if (context.overwrite !== 'always' && found !== undefined && isSameContent(found, expected.sizeBytes, crc32c)) {
+      await rates.writes.take(1, signal);
       await destination.updateProperties(plan.name, found.generation, properties, signal);
       return { status: 'skipped' };
     }
@@ -48,7 +49,10 @@ export async function copyInParts(
       signal,
     };
     // Every byte is there by now: a failure that may pass must not move them again.
-    const written = await retry(context.retryPolicy, { signal }, () => destination.rewrite(rewrite));
+    const written = await retry(context.retryPolicy, { signal }, async () => {
+      await rates.writes.take(1, signal);
+      return destination.rewrite(rewrite);
+    });
     await verifyWritten(context, written, expected, crc32c, signal);
     return {
       status: 'transferred',
@@ -76,9 +80,10 @@ async function composeWhole(
 ): Promise<ComposePart> {
   const compose = async (group: readonly ComposePart[]) => {
     const name = temporary.name();
-    const composed = await retry(context.retryPolicy, { signal }, () =>
-      context.parts.compose({ name, parts: group, storageClass: TEMPORARY_STORAGE_CLASS, signal }),
-    );
+    const composed = await retry(context.retryPolicy, { signal }, async () => {
+      await context.rates.writes.take(1, signal);
+      return context.parts.compose({ name, parts: group, storageClass: TEMPORARY_STORAGE_CLASS, signal });
+    });
     temporary.written(name, composed.generation);
     return composed;
   };

@@ -18,10 +18,12 @@ export async function copyWhole(
   const { sizeBytes } = expected;
   const releaseBytes = await context.budget.acquire(sizeBytes, signal);
   try {
+    await context.rates.bytes.take(sizeBytes, signal);
     const { content, chunks, crc32c } = await underReadLimit(context, sizeBytes, signal, () =>
       readContent(context, plan, signal),
     );
     const properties = destinationProperties(content, expected.etag);
+    await context.rates.writes.take(1, signal);
     if (context.overwrite !== 'always' && found !== undefined && isSameContent(found, sizeBytes, crc32c)) {
       await context.destination.updateProperties(plan.name, found.generation, properties, signal);
       return { status: 'skipped' };

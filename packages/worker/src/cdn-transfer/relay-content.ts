@@ -32,6 +32,7 @@ export async function relayContent(
   const wantedBytes = wantedBytesOf(request.expected, request.range);
   const releaseBytes = await context.budget.acquire(Math.min(STREAM_BYTES, wantedBytes), signal);
   try {
+    await context.rates.writes.take(1, signal);
     return await underReadLimit(context, wantedBytes, signal, () =>
       underWriteLimit(context, wantedBytes, signal, () => relay(context, request, wantedBytes, openUpload, signal)),
     );
@@ -57,6 +58,7 @@ async function relay(
       sizeBytes += piece.length;
       if (sizeBytes > wantedBytes) break;
       crc = crc32c(piece, crc);
+      await context.rates.bytes.take(piece.length, signal);
       await upload.write(piece);
     }
     if (sizeBytes !== wantedBytes) throw sizeMismatch(request.expected.key, wantedBytes, sizeBytes);

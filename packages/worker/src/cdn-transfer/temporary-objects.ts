@@ -40,12 +40,17 @@ export class TemporaryObjects {
   /** Failing to delete does not undo a transfer. */
   async deleteAll(): Promise<void> {
     // An aborted signal would refuse every request: on the way out the deletes still get their chance.
-    const signal = this.#signal.aborted ? AbortSignal.timeout(CLEAN_UP_MS) : this.#signal;
-    const { parts, retryPolicy } = this.#context;
+    const isLast = this.#signal.aborted;
+    const signal = isLast ? AbortSignal.timeout(CLEAN_UP_MS) : this.#signal;
+    const { parts, retryPolicy, rates } = this.#context;
     const remaining = this.#generations.entries();
     const deleteRemaining = async () => {
       for (const [name, generation] of remaining) {
-        await retry(retryPolicy, { signal }, () => parts.delete(name, generation, signal));
+        await retry(retryPolicy, { signal }, async () => {
+          // On the way out nothing waits for its turn.
+          if (!isLast) await rates.writes.take(1, signal);
+          await parts.delete(name, generation, signal);
+        });
       }
     };
     await Promise.allSettled(Array.from({ length: PARALLEL_DELETES }, deleteRemaining));

@@ -7,6 +7,7 @@ import type { ObjectDestination } from '@object-transfer/core/ports/object-desti
 import type { ObjectReader, ObjectStater } from '@object-transfer/core/ports/object-source';
 import type { AdaptiveLimit } from '@object-transfer/core/runtime/adaptive-limit';
 import type { ByteBudget } from '@object-transfer/core/runtime/byte-budget';
+import type { RateLimit } from '@object-transfer/core/runtime/rate-limit';
 import type { RetryPolicy } from '@object-transfer/core/runtime/retry';
 
 /** GCS storage class for an S3 storage class; `undefined` leaves the choice to the bucket's default. */
@@ -39,6 +40,15 @@ export interface TransferContext {
   /** Writes under way at a time. */
   readonly writeLimit: AdaptiveLimit;
   readonly budget: ByteBudget;
+  readonly rates: TransferRates;
+}
+
+/** What a process may do per second: its share of what the fleet may. */
+export interface TransferRates {
+  /** Objects uploaded, composed, rewritten, updated and deleted: GCS counts them alike. */
+  readonly writes: RateLimit;
+  /** Bytes of objects read from the source, which are those written. */
+  readonly bytes: RateLimit;
 }
 
 /** From where the bytes are read: each next one costs more and is more certain. */

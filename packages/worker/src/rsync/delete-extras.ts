@@ -12,7 +12,7 @@ const PARALLEL_DELETES = 16;
  * @returns how many were deleted
  */
 export async function deleteExtras(
-  { destination, stater, mapping }: Pick<TransferContext, 'destination' | 'stater' | 'mapping'>,
+  { destination, stater, mapping, rates }: Pick<TransferContext, 'destination' | 'stater' | 'mapping' | 'rates'>,
   extras: readonly DestinationObject[],
   logger: Logger,
   signal: AbortSignal,
@@ -24,7 +24,10 @@ export async function deleteExtras(
       try {
         const key = mapping.s3RootPrefix + name.slice(mapping.gcsRootPrefix.length);
         if ((await retry(DEFAULT_RETRY_POLICY, { signal }, () => stater.stat(key, signal))) !== undefined) continue;
-        await retry(DEFAULT_RETRY_POLICY, { signal }, () => destination.delete(name, generation, signal));
+        await retry(DEFAULT_RETRY_POLICY, { signal }, async () => {
+          await rates.writes.take(1, signal);
+          await destination.delete(name, generation, signal);
+        });
         deleted++;
       } catch (error) {
         signal.throwIfAborted();

@@ -124,7 +124,7 @@ export class WireConnection {
     this.#isSending = true;
     this.#head = undefined;
     this.#headBytes = Buffer.alloc(0);
-    this.#socket.ref().setTimeout(this.#settings.bodyTimeoutMs);
+    this.#socket.ref();
   }
 
   /**
@@ -137,14 +137,25 @@ export class WireConnection {
         reject(this.#failure);
         return;
       }
+      // Only what is under way can take too long: between its parts the sender may have reasons to wait.
+      if (this.#phase === 'head') this.#socket.setTimeout(this.#settings.bodyTimeoutMs);
       this.#socket.cork();
       const last = pieces.length - 1;
       for (const [index, piece] of pieces.entries()) {
         if (index < last) this.#socket.write(piece);
-        else this.#socket.write(piece, (error) => (error ? reject(this.#failure ?? error) : resolve()));
+        else this.#socket.write(piece, (error) => this.#onSent(error ?? undefined, resolve, reject));
       }
       this.#socket.uncork();
     });
+  }
+
+  #onSent(error: Error | undefined, resolve: () => void, reject: (reason: unknown) => void): void {
+    if (error !== undefined) {
+      reject(this.#failure ?? error);
+      return;
+    }
+    if (this.#phase === 'head') this.#socket.setTimeout(0);
+    resolve();
   }
 
   /** The request is out: from now on the answer is waited for. */
