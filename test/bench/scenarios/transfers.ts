@@ -1,0 +1,69 @@
+import { readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { AWS, BARE_RELAY, GCLOUD, objectTransfer, RCLONE, type TransferClient } from '../clients.ts';
+import type { Measurement } from '../measurement.ts';
+import { TWO_CLIENT_CPUS } from '../processors.ts';
+import type { ScenarioSize } from '../scenario.ts';
+import { measureTransfers } from './transfer.ts';
+
+const KIB = 1024;
+const MIB = 1024 ** 2;
+const GIB = 1024 ** 3;
+
+export const OURS = 'object-transfer run';
+export const OURS_IN_PARTS = 'object-transfer run, in parts';
+export const OURS_IN_TWO = 'object-transfer run, 2 processes';
+
+/** So many that what a start costs does not count. The others take minutes for as many, and their share of a start is small. */
+const SMALL_OBJECTS = 40_000;
+const SMALL_SHARE: readonly (readonly [TransferClient, number])[] = [
+  [objectTransfer(OURS), 1],
+  [BARE_RELAY, 1],
+  [RCLONE, 0.1],
+  [GCLOUD, 0.0125],
+  [AWS, 0.05],
+];
+
+/** Objects of 16 KiB. */
+export async function measureSmall({ share, rounds }: ScenarioSize): Promise<readonly Measurement[]> {
+  const measurements: Measurement[] = [];
+  for (const objects of new Set(SMALL_SHARE.map(([, part]) => SMALL_OBJECTS * part * share))) {
+    const clients = SMALL_SHARE.filter(([, part]) => SMALL_OBJECTS * part * share === objects).map(
+      ([client]) => client,
+    );
+    const source = { generated: [{ count: objects, sizesBytes: [16 * KIB] }] };
+    measurements.push(
+      ...(await measureTransfers({ name: 'small', source, objects, unit: 'object', units: objects, clients, rounds })),
+    );
+  }
+  return measurements;
+}
+
+/** The tool's own dependencies, as a directory of real files of all sizes. */
+export async function measureMixed({ rounds }: ScenarioSize): Promise<readonly Measurement[]> {
+  const path = fileURLToPath(new URL('../../../node_modules', import.meta.url));
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const objects = entries.filter((entry) => entry.isFile()).length;
+  const clients = [objectTransfer(OURS), RCLONE];
+  const source = { directories: [{ path }] };
+  return measureTransfers({ name: 'mixed', source, objects, unit: 'object', units: objects, clients, rounds });
+}
+
+/** Objects of 256 MiB. */
+export async function measureLarge({ share, rounds }: ScenarioSize): Promise<readonly Measurement[]> {
+  const objects = Math.max(1, Math.round(8 * share));
+  const source = { generated: [{ count: objects, sizesBytes: [256 * MIB] }] };
+  const units = (objects * 256 * MIB) / GIB;
+  const clients = [objectTransfer(OURS), objectTransfer(OURS_IN_PARTS, '--parallel-from-mib', '64'), RCLONE];
+  return measureTransfers({ name: 'large', source, objects, unit: 'GiB', units, clients, rounds });
+}
+
+/** Small objects again, by one process and by two. */
+export async function measureProcesses({ share, rounds }: ScenarioSize): Promise<readonly Measurement[]> {
+  const objects = 2 * SMALL_OBJECTS * share;
+  const source = { generated: [{ count: objects, sizesBytes: [16 * KIB] }] };
+  const common = { name: 'processes', source, objects, unit: 'object', units: objects, rounds } as const;
+  const one = await measureTransfers({ ...common, clients: [objectTransfer(OURS)] });
+  const clients = [objectTransfer(OURS_IN_TWO, '--processes', '2')];
+  return [...one, ...(await measureTransfers({ ...common, clients, cpus: TWO_CLIENT_CPUS }))];
+}
