@@ -36,6 +36,8 @@ export interface GcsDestinationSettings {
   readonly pool?: HttpPoolSettings | undefined;
   /** Of listings; nothing else retries by itself. */
   readonly listRetryPolicy?: RetryPolicy | undefined;
+  /** Largest number of requests at a time for one listing without a delimiter; default 1. */
+  readonly listStreams?: number | undefined;
 }
 
 /**
@@ -54,6 +56,7 @@ class GcsObjectDestination implements ObjectDestination {
   readonly #objectsPath: string;
   readonly #uploadPath: string;
   readonly #listRetryPolicy: RetryPolicy;
+  readonly #listStreams: number;
 
   constructor(settings: GcsDestinationSettings) {
     const endpoint = resolveGcsEndpoint(settings.emulatorHost);
@@ -63,6 +66,7 @@ class GcsObjectDestination implements ObjectDestination {
     this.#objectsPath = `${endpoint.basePath}${bucketPath}/o`;
     this.#uploadPath = `${endpoint.basePath}/upload${bucketPath}/o`;
     this.#listRetryPolicy = settings.listRetryPolicy ?? DEFAULT_RETRY_POLICY;
+    this.#listStreams = settings.listStreams ?? 1;
     const pool = createHttpPool(endpoint.origin, settings.pool ?? DEFAULT_HTTP_POOL_SETTINGS);
     const tokens = settings.tokens ?? (endpoint.isEmulator ? undefined : createGcsTokenSource());
     this.#api = createGcsJsonApi(pool, tokens);
@@ -100,6 +104,7 @@ class GcsObjectDestination implements ObjectDestination {
       bucket: this.#bucket,
       objectsPath: this.#objectsPath,
       retryPolicy: this.#listRetryPolicy,
+      streams: this.#listStreams,
     };
     return listGcsObjects(context, list);
   }
