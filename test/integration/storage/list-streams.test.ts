@@ -193,7 +193,11 @@ test('a page of GCS that goes beyond the end that was asked for is an error', as
       return true;
     },
   });
-  const destination = createGcsObjectDestination({ bucket: 'bucket', emulatorHost: server.url, listRetryPolicy: RETRIES });
+  const destination = createGcsObjectDestination({
+    bucket: 'bucket',
+    emulatorHost: server.url,
+    listRetryPolicy: RETRIES,
+  });
   const pages = destination.listObjects({ prefix: '', endOffset: 'z', signal: new AbortController().signal });
   await expect(pages[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'DESTINATION_LISTING_INVALID' });
   await destination.close();

@@ -42,7 +42,8 @@ export function destinationName(settings: KeyMappingSettings, key: string): stri
       },
     );
   }
-  return gcsRootPrefix + key.slice(s3RootPrefix.length);
+  // What is put together anew takes several times as long to compare.
+  return s3RootPrefix === gcsRootPrefix ? key : gcsRootPrefix + key.slice(s3RootPrefix.length);
 }
 
 /**

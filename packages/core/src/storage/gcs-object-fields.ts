@@ -121,10 +121,10 @@ function decodeCrc32c(text: string): number | undefined {
   return number;
 }
 
+const BASE64_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
 /** By character code; `undefined` where a character is no digit. */
-const BASE64_DIGITS: readonly (number | undefined)[] = (() => {
-  const digits = new Array<number | undefined>(128).fill(undefined);
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-  for (let digit = 0; digit < alphabet.length; digit++) digits[alphabet.charCodeAt(digit)] = digit;
-  return digits;
-})();
+const BASE64_DIGITS: readonly (number | undefined)[] = Array.from({ length: 128 }, (_, code) => {
+  const digit = BASE64_ALPHABET.indexOf(String.fromCharCode(code));
+  return digit === -1 ? undefined : digit;
+});
