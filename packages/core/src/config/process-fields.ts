@@ -7,10 +7,7 @@ const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 const MAX_PROCESSES = 256;
 
-/**
- * With S3's 100 ms for a page of 1,000 keys, some 36,000 keys/s in place of 10,000. Each stream holds up to 4 pages, about
- * 2 MiB, and a worker lists up to 16 folders at a time.
- */
+/** With 100 ms for a page of 1,000 keys, some 36,000 keys/s in place of 10,000. Each stream holds up to 4 pages, about 2 MiB. */
 const DEFAULT_LIST_STREAMS = 4;
 
 /** A number of processes; `auto` is one for each core that this process may use. */
@@ -65,7 +62,7 @@ export const PROCESS_FIELDS = {
   }),
   listStreams: field({
     name: 'list_streams',
-    description: 'requests at a time for the listing of one large folder; 1 lists page after page',
+    description: 'requests at a time for the listing of a large folder; 1 lists page after page',
     valueName: 'n',
     schema: integer(1, 32),
     default: DEFAULT_LIST_STREAMS,

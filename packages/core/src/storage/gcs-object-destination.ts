@@ -24,8 +24,10 @@ import {
 import { listGcsObjects } from './gcs-object-listing.ts';
 import { rewriteGcsObject } from './gcs-object-rewrite.ts';
 import { createGcsTokenSource, type GcsTokenSource } from './gcs-token-source.ts';
+import { readAheadBudget } from './list-in-segments.ts';
 import { createHttpPool, DEFAULT_HTTP_POOL_SETTINGS, type HttpPoolSettings } from './http-pool.ts';
 import { encodeStrictly, queryString } from './query-string.ts';
+import type { ReadAheadBudget } from './read-ahead-budget.ts';
 
 export interface GcsDestinationSettings {
   readonly bucket: string;
@@ -57,6 +59,7 @@ class GcsObjectDestination implements ObjectDestination {
   readonly #uploadPath: string;
   readonly #listRetryPolicy: RetryPolicy;
   readonly #listStreams: number;
+  readonly #readAhead: ReadAheadBudget;
 
   constructor(settings: GcsDestinationSettings) {
     const endpoint = resolveGcsEndpoint(settings.emulatorHost);
@@ -67,6 +70,7 @@ class GcsObjectDestination implements ObjectDestination {
     this.#uploadPath = `${endpoint.basePath}/upload${bucketPath}/o`;
     this.#listRetryPolicy = settings.listRetryPolicy ?? DEFAULT_RETRY_POLICY;
     this.#listStreams = settings.listStreams ?? 1;
+    this.#readAhead = readAheadBudget(this.#listStreams);
     const pool = createHttpPool(endpoint.origin, settings.pool ?? DEFAULT_HTTP_POOL_SETTINGS);
     const tokens = settings.tokens ?? (endpoint.isEmulator ? undefined : createGcsTokenSource());
     this.#api = createGcsJsonApi(pool, tokens);
@@ -105,6 +109,7 @@ class GcsObjectDestination implements ObjectDestination {
       objectsPath: this.#objectsPath,
       retryPolicy: this.#listRetryPolicy,
       streams: this.#listStreams,
+      budget: this.#readAhead,
     };
     return listGcsObjects(context, list);
   }

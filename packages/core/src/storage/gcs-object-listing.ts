@@ -10,6 +10,7 @@ import { listInSegments, type KeyRange } from './list-in-segments.ts';
 import { listingDisorder } from './listing-order.ts';
 import { prefetchPages, type FetchedPage } from './prefetch-pages.ts';
 import { queryString } from './query-string.ts';
+import type { ReadAheadBudget } from './read-ahead-budget.ts';
 
 /** What a listing runs on. */
 export interface GcsListContext {
@@ -20,6 +21,7 @@ export interface GcsListContext {
   readonly retryPolicy: RetryPolicy;
   /** Largest number of requests at a time for one listing without a delimiter. */
   readonly streams: number;
+  readonly budget: ReadAheadBudget;
 }
 
 /** How far a listing has come: what the next page is asked by and held against. */
@@ -55,6 +57,7 @@ export function listGcsObjects(context: GcsListContext, list: DestinationListReq
     prefix,
     range: whole,
     streams: context.streams,
+    budget: context.budget,
     fetchPage: fetchRange,
     keyOf: (object) => object.name,
     // `startOffset` is itself listed, `endOffset` is not.

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { compareUtf8 } from '../domain/key-mapping.ts';
 import {
   listInSegments,
+  readAheadBudget,
   PAGES_BEFORE_SPLITTING,
   PAGES_PER_SEGMENT,
   type ObjectPage,
@@ -38,11 +39,16 @@ class RangeService {
     return Math.max(1, Math.ceil(this.keys.length / this.#pageSize));
   }
 
-  list(streams: number, signal = new AbortController().signal): AsyncGenerator<ObjectPage<string>, void, undefined> {
+  list(
+    streams: number,
+    signal = new AbortController().signal,
+    budget = readAheadBudget(streams),
+  ): AsyncGenerator<ObjectPage<string>, void, undefined> {
     return listInSegments<string, string>({
       prefix: PREFIX,
       range: { start: undefined, end: undefined },
       streams,
+      budget,
       fetchPage: async ({ start, end }, cursor, requestSignal) => {
         const request = this.requests++;
         if (cursor === undefined) this.starts.push(start);
@@ -248,6 +254,38 @@ test.each([2, 4, 16])(
     }
   },
 );
+
+test('listings that share a budget share what is read ahead, and give it back', async () => {
+  const streams = 4;
+  const budget = readAheadBudget(streams);
+  const listings = Array.from({ length: 2 }, () => {
+    const service = new RangeService(numbered(3000), 'in the lower range', 10);
+    return { service, pages: service.list(streams, new AbortController().signal, budget) };
+  });
+  const underWay: number[] = [];
+  const whole = listings.map(async ({ pages }, index) => {
+    let taken = 0;
+    for await (const { objects } of pages) {
+      taken += objects.length;
+      underWay.push(listings.reduce((sum, { service }) => sum + service.underWay, 0));
+      // One of them is left early.
+      if (index === 0 && taken > 1000) return 3000;
+    }
+    return taken;
+  });
+  expect(await Promise.all(whole)).toEqual(listings.map(() => 3000));
+  expect(Math.max(...underWay)).toBe(streams);
+  expect(budget.hasRoomFor(streams * PAGES_PER_SEGMENT)).toBe(true);
+});
+
+test('where there are as many listings as streams, each has one', async () => {
+  const budget = readAheadBudget(4);
+  const services = Array.from({ length: 5 }, () => new RangeService(numbered(500), 'in the lower range', 10));
+  await Promise.all(services.map((service) => collect(service.list(4, new AbortController().signal, budget))));
+  // The last of them may find streams that others have left.
+  expect(services.filter((service) => service.mostUnderWay === 1).length).toBeGreaterThan(2);
+  expect(services.reduce((sum, service) => sum + service.requests, 0)).toBeLessThan(5 * 50 * 1.1);
+});
 
 test('a stretch that is far denser than was guessed is listed by several streams all the same', async () => {
   // All of these lie between two keys of the sparse ones.

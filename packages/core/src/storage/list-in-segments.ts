@@ -2,6 +2,7 @@ import { compareUtf8 } from '../domain/key-mapping.ts';
 import type { KeyScale } from './key-scale.ts';
 import { ListSegment } from './list-segment.ts';
 import type { FetchedPage } from './prefetch-pages.ts';
+import { ReadAheadBudget } from './read-ahead-budget.ts';
 
 /**
  * Lists one range of keys by several streams, in the order of the keys.
@@ -18,6 +19,8 @@ import type { FetchedPage } from './prefetch-pages.ts';
  * ({@link MAX_WASTE_SHARE}): keys that cannot be guessed are listed by one stream.
  *
  * Memory: at most `streams` x {@link PAGES_PER_SEGMENT} pages beside the one that the consumer has, those under way included.
+ * Listings that share a budget hold so many between them: where there are as many listings as streams, each has one, and holds
+ * one page. Eight comparisons at a time, of a million objects each, took 205 MiB with one stream and 330 MiB with four each.
  */
 export interface SegmentedListing<Item, Cursor> {
   /** What all keys begin with. */
@@ -26,6 +29,8 @@ export interface SegmentedListing<Item, Cursor> {
   readonly range: KeyRange;
   /** Largest number of requests at a time; 1 lists page by page. */
   readonly streams: number;
+  /** Shared by all listings of one lister; see {@link readAheadBudget}. */
+  readonly budget: ReadAheadBudget;
   /**
    * Gets the range as it was when its first page was asked for, and `undefined` for that page. Pages may reach beyond the end
    * of the range.
@@ -59,6 +64,11 @@ export const PAGES_BEFORE_SPLITTING = 4;
 /** What a segment holds at most, and what segments are cut to. A page of 1,000 objects takes about half a MiB. */
 export const PAGES_PER_SEGMENT = 4;
 
+/** What the listings of a lister with so many streams share. */
+export function readAheadBudget(streams: number): ReadAheadBudget {
+  return new ReadAheadBudget(streams * PAGES_PER_SEGMENT);
+}
+
 /** Segments are cut a little shorter than what may be held: the last page reaches a little beyond, and no further one is needed. */
 const PAGES_GUESSED = PAGES_PER_SEGMENT - 0.15;
 
@@ -84,6 +94,7 @@ export async function* listInSegments<Item, Cursor>(
     for (let page = await chain.next(); page !== undefined; page = await chain.next()) yield page;
   } finally {
     leaving.abort();
+    chain.close();
   }
 }
 
@@ -97,6 +108,8 @@ class SegmentChain<Item, Cursor> {
   #pagesDelivered = 0;
   /** Pages, or parts of them, that were asked for in vain. */
   #pagesWasted = 0;
+  /** What this listing has of the budget. */
+  #pagesReserved = 0;
   /** Pages that the consumer has found ready since it last had to wait. */
   #pagesSinceWait = 0;
 
@@ -129,11 +142,19 @@ class SegmentChain<Item, Cursor> {
     }
   }
 
+  /** Gives back what the listing has of the budget; nothing is asked for any more. */
+  close(): void {
+    this.#segments.length = 0;
+    this.#reserve();
+  }
+
   /** Asks for whatever may be asked for; called whenever a page has come or gone. */
   #readAhead(): void {
     if (this.#signal.aborted) return;
-    const pagesAhead = this.#splits ? PAGES_PER_SEGMENT : 1;
+    this.#reserve();
     for (const [index, segment] of this.#segments.entries()) {
+      // The first is being consumed: one page ahead is enough.
+      const pagesAhead = index === 0 ? 1 : PAGES_PER_SEGMENT;
       if ((index === 0 || segment.isOpen) && segment.pagesReady < pagesAhead) this.#fetch(segment);
     }
     while (this.#splits && this.#mayGuess && this.#openAnother());
@@ -172,6 +193,7 @@ class SegmentChain<Item, Cursor> {
         // One that was given up waits until those before it are known to be short.
         if (!hasRoom || isUnknownBefore) return false;
         this.#fetch(segment);
+        this.#reserve();
         return true;
       }
       const key = this.#splitPoint(segment, index);
@@ -183,17 +205,22 @@ class SegmentChain<Item, Cursor> {
       const rest = segment.splitAt(key);
       this.#segments.splice(index + 1, 0, rest);
       this.#fetch(rest);
+      this.#reserve();
       return true;
     }
     return false;
   }
 
   #hasRoom(): boolean {
-    let pages = PAGES_PER_SEGMENT;
-    for (const segment of this.#segments) {
-      if (segment.isOpen) pages += segment.isExhausted ? segment.pagesReady : PAGES_PER_SEGMENT;
-    }
-    return pages <= this.#listing.streams * PAGES_PER_SEGMENT;
+    return this.#listing.budget.hasRoomFor(PAGES_PER_SEGMENT);
+  }
+
+  /** Takes from the budget what the segments hold or may come to hold, and gives back what they do not any more. */
+  #reserve(): void {
+    let pages = 0;
+    for (const segment of this.#segments) pages += pagesOf(segment);
+    this.#listing.budget.take(pages - this.#pagesReserved);
+    this.#pagesReserved = pages;
   }
 
   /** The last segment with pages, unless it waits for one: what could be given up. */
@@ -213,6 +240,7 @@ class SegmentChain<Item, Cursor> {
     if (pagesLeft < PAGES_LEFT_TO_GIVE_UP * this.#listing.streams * PAGES_PER_SEGMENT) return false;
     this.#pagesWasted += spare.pagesReady;
     spare.close();
+    this.#reserve();
     return this.#hasRoom();
   }
 
@@ -243,4 +271,10 @@ class SegmentChain<Item, Cursor> {
     const known = segment.lastKey ?? segment.start;
     return (known === undefined ? undefined : this.#measured?.scale()?.movedTo(known)) ?? segment.scale();
   }
+}
+
+/** Pages that a segment holds or may come to hold. */
+function pagesOf(segment: Pick<ListSegment<unknown, unknown>, 'isOpen' | 'isExhausted' | 'pagesReady'>): number {
+  if (!segment.isOpen) return 0;
+  return segment.isExhausted ? segment.pagesReady : PAGES_PER_SEGMENT;
 }

@@ -3,7 +3,7 @@ import type { SourceObject } from '../domain/source-object.ts';
 import type { ListRequest, ObjectLister, SourcePage } from '../ports/object-source.ts';
 import { DEFAULT_RETRY_POLICY, retry, type RetryPolicy } from '../runtime/retry.ts';
 import type { ResponseHeaders } from './header-values.ts';
-import { listInSegments, type KeyRange } from './list-in-segments.ts';
+import { listInSegments, readAheadBudget, type KeyRange } from './list-in-segments.ts';
 import { listingDisorder } from './listing-order.ts';
 import { prefetchPages, type FetchedPage } from './prefetch-pages.ts';
 import { queryString } from './query-string.ts';
@@ -54,6 +54,7 @@ const WHOLE: KeyRange = { start: undefined, end: undefined };
  */
 export function createS3ObjectLister(connection: S3Connection, options: S3ListingOptions = {}): ObjectLister {
   const { retryPolicy = DEFAULT_RETRY_POLICY, streams = 1, pageSize } = options;
+  const budget = readAheadBudget(streams);
   return {
     listObjects(list: ListRequest): AsyncIterable<SourcePage> {
       const { prefix, signal } = list;
@@ -73,6 +74,7 @@ export function createS3ObjectLister(connection: S3Connection, options: S3Listin
         prefix,
         range: WHOLE,
         streams,
+        budget,
         fetchPage: fetchRange,
         keyOf: (object) => object.key,
         // `start-after` is not itself listed.
