@@ -3,7 +3,7 @@ import { createS3Connection } from '@object-transfer/core/storage/s3-connection'
 import { createS3ObjectLister } from '@object-transfer/core/storage/s3-object-lister';
 
 /** What a listing of one folder cost this process. */
-export interface ListingCost {
+interface ListingCost {
   readonly keys: number;
   readonly wallMs: number;
   readonly cpuMs: number;
