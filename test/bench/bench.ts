@@ -8,6 +8,7 @@ import { textBudgets, textTable } from './report/text-report.ts';
 import type { Scenario } from './scenario.ts';
 import { measureCheck } from './scenarios/check.ts';
 import { measureClaims } from './scenarios/claim.ts';
+import { measureListing } from './scenarios/listing.ts';
 import { measureLarge, measureMixed, measureProcesses, measureSmall } from './scenarios/transfers.ts';
 
 const SCENARIOS: readonly Scenario[] = [
@@ -15,6 +16,7 @@ const SCENARIOS: readonly Scenario[] = [
   { name: 'mixed', description: 'the installed dependencies, real files of all sizes', measure: measureMixed },
   { name: 'large', description: '8 objects of 256 MiB', measure: measureLarge },
   { name: 'processes', description: '80,000 objects of 16 KiB, by one process and by two', measure: measureProcesses },
+  { name: 'listing', description: '1,000,000 keys of one folder, on each side', measure: measureListing },
   { name: 'check', description: '1,000,000 objects on each side, compared', measure: measureCheck },
   { name: 'claim', description: 'claims in tables of 10^4 and 10^6 rows (MariaDB)', measure: measureClaims },
 ];

@@ -13,6 +13,9 @@ export interface CheckCost {
   readonly maxRssMib: number;
 }
 
+/** As `worker syncCheck` has it by default. */
+const STREAMS = 4;
+
 const [, , s3Url = '', gcsUrl = ''] = process.argv;
 const servers: CheckServers = { s3Url, gcsUrl };
 const connection = createS3Connection({
@@ -21,13 +24,17 @@ const connection = createS3Connection({
   endpointUrl: servers.s3Url,
   credentials: 'anonymous',
 });
-const destination = createGcsObjectDestination({ bucket: 'destination', emulatorHost: servers.gcsUrl });
+const destination = createGcsObjectDestination({
+  bucket: 'destination',
+  emulatorHost: servers.gcsUrl,
+  listStreams: STREAMS,
+});
 const before = process.cpuUsage();
 const startedAt = performance.now();
 const figures = await compareSubfolder(
   {
     mapping: { s3RootPrefix: '', gcsRootPrefix: '' },
-    lister: createS3ObjectLister(connection),
+    lister: createS3ObjectLister(connection, { streams: STREAMS }),
     destination,
     filter: createObjectFilter({ storageClasses: [], include: [], exclude: [] }, ''),
     namePolicy: 'fail',

@@ -32,7 +32,7 @@ export function objectDestinationSuite(open: () => Promise<DestinationFixture>):
   async function list(prefix: string, more: { delimiter?: '/'; startOffset?: string; endOffset?: string } = {}) {
     const names: string[] = [];
     const prefixes: string[] = [];
-    for await (const page of destination.listObjects({ prefix, pageSize: 7, signal: never, ...more })) {
+    for await (const page of destination.listObjects({ prefix, pageSize: 2, signal: never, ...more })) {
       names.push(...page.objects.map((object) => object.name));
       prefixes.push(...page.commonPrefixes);
     }

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyPairKeyObjectResult } from 'node:crypto';
 import { createCdnObjectReader, type CdnSigning } from '@object-transfer/core/storage/cdn-object-reader';
 import { createS3Connection } from '@object-transfer/core/storage/s3-connection';
-import { createS3ObjectLister } from '@object-transfer/core/storage/s3-object-lister';
+import { createS3ObjectLister, type S3ListingOptions } from '@object-transfer/core/storage/s3-object-lister';
 import { createS3ObjectReader } from '@object-transfer/core/storage/s3-object-reader';
 import { createS3ObjectStater } from '@object-transfer/core/storage/s3-object-stater';
 import { staticAwsCredentials } from '@object-transfer/core/storage/aws-credentials';
@@ -31,14 +31,15 @@ async function startBucket() {
   };
 }
 
-async function openDirect() {
+/** @param listing of several streams, in pages so small that the suite's listings are large */
+async function openDirect(listing: S3ListingOptions = {}) {
   const { server, put } = await startBucket();
   const credentials = staticAwsCredentials(CREDENTIALS);
   const connection = createS3Connection({ bucket: BUCKET, region: 'us-east-1', endpointUrl: server.url, credentials });
   return {
     put,
     reader: createS3ObjectReader(connection),
-    lister: createS3ObjectLister(connection),
+    lister: createS3ObjectLister(connection, listing),
     stater: createS3ObjectStater(connection),
     async close() {
       await connection.close();
@@ -93,8 +94,12 @@ const rsaKeys = pem(generateKeyPairSync('rsa', { modulusLength: 2048 }));
 const ecKeys = pem(generateKeyPairSync('ec', { namedCurve: 'prime256v1' }));
 
 describe('S3 itself', () => {
-  objectReaderSuite(openDirect);
-  objectListingSuite(openDirect);
+  objectReaderSuite(() => openDirect());
+  objectListingSuite(() => openDirect());
+});
+
+describe.each([1, 2, 5])('S3 itself, listed by several streams in pages of %d', (pageSize) => {
+  objectListingSuite(() => openDirect({ streams: 6, pageSize }));
 });
 
 describe('CDN without signatures', () => {

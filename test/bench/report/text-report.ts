@@ -30,7 +30,7 @@ export function textBudgets(results: readonly BudgetResult[]): string {
   return results.map((result) => `${describeBudget(result)}\n`).join('');
 }
 
-export function describeBudget({ budget, value, ratio }: BudgetResult): string {
+function describeBudget({ budget, value, ratio }: BudgetResult): string {
   return `${ratio <= 1 ? 'kept  ' : 'BROKEN'}  ${ratio.toFixed(2)} of the budget  ${budget}: ${format(value)}`;
 }
 

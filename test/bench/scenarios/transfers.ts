@@ -11,7 +11,7 @@ const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 
 export const OURS = 'object-transfer run';
-export const OURS_IN_PARTS = 'object-transfer run, in parts';
+const OURS_IN_PARTS = 'object-transfer run, in parts';
 export const OURS_IN_TWO = 'object-transfer run, 2 processes';
 
 /** So many that what a start costs does not count. The others take minutes for as many, and their share of a start is small. */

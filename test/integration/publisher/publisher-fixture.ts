@@ -55,7 +55,9 @@ export async function startPublisherFixture(): Promise<PublisherFixture> {
     options: {
       store: state.stateStore,
       selection: {
-        lister: createS3ObjectLister(connection, { maxAttempts: 2, baseDelayMs: 1, maxDelayMs: 1 }),
+        lister: createS3ObjectLister(connection, {
+          retryPolicy: { maxAttempts: 2, baseDelayMs: 1, maxDelayMs: 1 },
+        }),
         s3RootPrefix: ROOT,
         filter: createObjectFilter({ storageClasses: [], include: [], exclude: [] }, ROOT),
         packing: { maxObjects: 50, maxBytes: 1024 ** 3 },

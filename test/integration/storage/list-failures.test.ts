@@ -71,7 +71,7 @@ describe('a listing of S3', () => {
       credentials: 'anonymous',
       pool: POOL,
     });
-    lister = createS3ObjectLister(connection, RETRIES);
+    lister = createS3ObjectLister(connection, { retryPolicy: RETRIES });
   });
   afterAll(() => connection.close());
   const list = (prefix = '') =>

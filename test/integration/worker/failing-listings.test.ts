@@ -93,7 +93,7 @@ beforeAll(async () => {
     pool: POOL,
     listRetryPolicy: RETRIES,
   });
-  comparison = rig.comparison({ lister: createS3ObjectLister(connection, RETRIES), destination });
+  comparison = rig.comparison({ lister: createS3ObjectLister(connection, { retryPolicy: RETRIES }), destination });
   for (let i = 0; i < OBJECTS; i++) {
     rig.put(nameOf(i), 'x');
     rig.write(nameOf(i), 'x');

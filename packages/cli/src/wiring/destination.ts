@@ -2,8 +2,18 @@ import type { ObjectDestination } from '@object-transfer/core/ports/object-desti
 import { createGcsObjectDestination } from '@object-transfer/core/storage/gcs-object-destination';
 import type { Environment } from './environment.ts';
 
-export function openDestination(settings: { readonly gcsBucket: string }, environment: Environment): ObjectDestination {
-  return createGcsObjectDestination({ bucket: settings.gcsBucket, emulatorHost: environment.storageEmulatorHost });
+interface DestinationSettings {
+  readonly gcsBucket: string;
+  /** Left out by commands that list nothing large. */
+  readonly listStreams?: number | undefined;
+}
+
+export function openDestination(settings: DestinationSettings, environment: Environment): ObjectDestination {
+  return createGcsObjectDestination({
+    bucket: settings.gcsBucket,
+    emulatorHost: environment.storageEmulatorHost,
+    listStreams: settings.listStreams,
+  });
 }
 
 /** Where temporary parts go: `destination` itself, unless the settings name another bucket. */
@@ -19,7 +29,7 @@ export function openParts(
 
 /** @throws ConfigurationError `CONFIG_BUCKET_MISSING`; DestinationError where it cannot be reached or may not be used */
 export async function checkDestination(
-  settings: { readonly gcsBucket: string; readonly partsBucket?: string | undefined },
+  settings: Pick<DestinationSettings, 'gcsBucket'> & { readonly partsBucket?: string | undefined },
   environment: Environment,
   signal: AbortSignal,
 ): Promise<void> {

@@ -12,6 +12,8 @@ const DEFAULT_REGION = 'us-east-1';
 export interface SourceSettings {
   readonly s3Bucket: string;
   readonly awsRegion: string | undefined;
+  /** Left out by commands that list nothing large. */
+  readonly listStreams?: number | undefined;
 }
 
 /** The S3 bucket, as lister, reader and stater over the same connections. */
@@ -35,7 +37,7 @@ export function openSourceBucket(settings: SourceSettings, environment: Environm
     endpointUrl: environment.s3EndpointUrl,
     credentials: environment.awsCredentials,
   });
-  const lister = createS3ObjectLister(connection);
+  const lister = createS3ObjectLister(connection, { streams: settings.listStreams });
   return {
     connection,
     lister,

@@ -30,8 +30,9 @@ export function compareWithSource(expected: ExpectedObject, found: DestinationOb
   // The ETag of a KMS-encrypted object has the form of an MD5 without being one, so a kept source ETag, where it
   // agrees, outweighs an MD5 that does not.
   if (found.sourceEtag !== undefined && found.sourceEtag === expected.etag) return 'equal';
-  if (found.md5 !== undefined && hasMd5EtagForm(expected.etag)) {
-    return found.md5 === expected.etag ? 'equal' : 'different';
+  if (found.md5 !== undefined) {
+    if (found.md5 === expected.etag) return 'equal';
+    if (hasMd5EtagForm(expected.etag)) return 'different';
   }
   if (found.sourceEtag !== undefined) return 'different';
   return 'unproven';

@@ -42,7 +42,8 @@ export function destinationName(settings: KeyMappingSettings, key: string): stri
       },
     );
   }
-  return gcsRootPrefix + key.slice(s3RootPrefix.length);
+  // What is put together anew takes several times as long to compare.
+  return s3RootPrefix === gcsRootPrefix ? key : gcsRootPrefix + key.slice(s3RootPrefix.length);
 }
 
 /**
@@ -96,6 +97,8 @@ export function cdnPath(hostPre: string, key: string, replacements: Readonly<Rec
 
 /** Orders strings as S3 and GCS list them: by the bytes of their UTF-8 form, not by UTF-16 units. */
 export function compareUtf8(a: string, b: string): number {
+  // Most of what a comparison of listings asks for is equal.
+  if (a === b) return 0;
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
     const x = a.charCodeAt(i);

@@ -17,7 +17,8 @@ export function nameViolation(name: string): string | undefined {
   if (/[\r\n]/.test(name)) return 'the name holds a carriage return or line feed';
   if (name === '.' || name === '..') return `the name is ${JSON.stringify(name)}`;
   if (name.startsWith(ACME_PREFIX)) return `the name begins with ${JSON.stringify(ACME_PREFIX)}`;
-  const bytes = Buffer.byteLength(name);
+  // A unit of UTF-16 takes three bytes at most: short names need no counting.
+  const bytes = name.length * 3 > MAX_NAME_BYTES ? Buffer.byteLength(name) : 0;
   if (bytes > MAX_NAME_BYTES) return `the name has ${bytes} bytes, more than ${MAX_NAME_BYTES}`;
   return undefined;
 }

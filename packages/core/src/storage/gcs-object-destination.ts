@@ -29,7 +29,9 @@ import { createGcsTokenSource, type GcsTokenSource } from './gcs-token-source.ts
 import { openMultipartUpload, openResumableUpload, type GcsUploadContext } from './gcs-upload.ts';
 import type { HttpPoolSettings } from './http-pool.ts';
 import { openConnections, type ObjectConnections } from './object-connections.ts';
+import { readAheadBudget } from './list-in-segments.ts';
 import { encodeStrictly, queryString } from './query-string.ts';
+import type { ReadAheadBudget } from './read-ahead-budget.ts';
 
 export interface GcsDestinationSettings {
   readonly bucket: string;
@@ -40,6 +42,8 @@ export interface GcsDestinationSettings {
   readonly pool?: HttpPoolSettings | undefined;
   /** Of listings; nothing else retries by itself. */
   readonly listRetryPolicy?: RetryPolicy | undefined;
+  /** Largest number of requests at a time for one listing without a delimiter; default 1. */
+  readonly listStreams?: number | undefined;
 }
 
 /**
@@ -62,6 +66,8 @@ class GcsObjectDestination implements ObjectDestination {
   readonly #objectsPath: string;
   readonly #uploadPath: string;
   readonly #listRetryPolicy: RetryPolicy;
+  readonly #listStreams: number;
+  readonly #readAhead: ReadAheadBudget;
 
   constructor(settings: GcsDestinationSettings) {
     const endpoint = resolveGcsEndpoint(settings.emulatorHost);
@@ -72,6 +78,8 @@ class GcsObjectDestination implements ObjectDestination {
     this.#objectsPath = `${endpoint.basePath}${bucketPath}/o`;
     this.#uploadPath = `${endpoint.basePath}/upload${bucketPath}/o`;
     this.#listRetryPolicy = settings.listRetryPolicy ?? DEFAULT_RETRY_POLICY;
+    this.#listStreams = settings.listStreams ?? 1;
+    this.#readAhead = readAheadBudget(this.#listStreams);
     this.#origin = endpoint.origin;
     this.#connections = openConnections(endpoint.origin, settings.pool);
     this.#tokens = settings.tokens ?? (endpoint.isEmulator ? undefined : createGcsTokenSource());
@@ -110,6 +118,8 @@ class GcsObjectDestination implements ObjectDestination {
       bucket: this.bucket,
       objectsPath: this.#objectsPath,
       retryPolicy: this.#listRetryPolicy,
+      streams: this.#listStreams,
+      budget: this.#readAhead,
     };
     return listGcsObjects(context, list);
   }

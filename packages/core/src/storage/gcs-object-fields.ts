@@ -48,7 +48,7 @@ export function toDestinationObject(resource: unknown): DestinationObject {
     sizeBytes,
     generation,
     crc32c: typeof crc32c === 'string' ? decodeCrc32c(crc32c) : undefined,
-    md5: typeof md5Hash === 'string' ? Buffer.from(md5Hash, 'base64').toString('hex') : undefined,
+    md5: typeof md5Hash === 'string' ? decodeMd5(md5Hash) : undefined,
     sourceEtag: typeof sourceEtag === 'string' ? sourceEtag : undefined,
   };
 }
@@ -101,7 +101,30 @@ export function encodeMd5(md5: string): string {
   return Buffer.from(md5, 'hex').toString('base64');
 }
 
-function decodeCrc32c(text: string): number | undefined {
-  const bytes = Buffer.from(text, 'base64');
-  return bytes.length === 4 ? bytes.readUInt32BE() : undefined;
+/** Bytes on their way from one form of text to another: listings decode two texts per object. */
+const scratch = Buffer.alloc(64);
+
+function decodeMd5(text: string): string {
+  return scratch.toString('hex', 0, scratch.write(text, 'base64'));
 }
+
+/** By hand it is 20 ns in place of 120. */
+function decodeCrc32c(text: string): number | undefined {
+  if (text.length !== 8 || !text.endsWith('==')) return undefined;
+  // Six digits are 36 bits, of which the last four are none of the number.
+  let number = 0;
+  for (let i = 0; i < 6; i++) {
+    const digit = BASE64_DIGITS[text.charCodeAt(i)];
+    if (digit === undefined) return undefined;
+    number = i < 5 ? number * 64 + digit : number * 4 + (digit >>> 4);
+  }
+  return number;
+}
+
+const BASE64_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+/** By character code; `undefined` where a character is no digit. */
+const BASE64_DIGITS: readonly (number | undefined)[] = Array.from({ length: 128 }, (_, code) => {
+  const digit = BASE64_ALPHABET.indexOf(String.fromCharCode(code));
+  return digit === -1 ? undefined : digit;
+});

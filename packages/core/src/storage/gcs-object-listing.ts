@@ -1,13 +1,16 @@
 import type { DestinationObject } from '../domain/destination-object.ts';
 import { DestinationError } from '../domain/errors.ts';
+import { compareUtf8 } from '../domain/key-mapping.ts';
 import type { DestinationListRequest, DestinationPage } from '../ports/object-destination.ts';
 import { retry, type RetryPolicy } from '../runtime/retry.ts';
 import type { GcsOperation } from './gcs-failure.ts';
 import type { GcsJsonApi } from './gcs-json-api.ts';
 import { OBJECT_FIELDS, toDestinationObject } from './gcs-object-fields.ts';
+import { listInSegments, type KeyRange } from './list-in-segments.ts';
 import { listingDisorder } from './listing-order.ts';
 import { prefetchPages, type FetchedPage } from './prefetch-pages.ts';
 import { queryString } from './query-string.ts';
+import type { ReadAheadBudget } from './read-ahead-budget.ts';
 
 /** What a listing runs on. */
 export interface GcsListContext {
@@ -16,6 +19,9 @@ export interface GcsListContext {
   /** `/storage/v1/b/<bucket>/o`, below the endpoint's base path. */
   readonly objectsPath: string;
   readonly retryPolicy: RetryPolicy;
+  /** Largest number of requests at a time for one listing without a delimiter. */
+  readonly streams: number;
+  readonly budget: ReadAheadBudget;
 }
 
 /** How far a listing has come: what the next page is asked by and held against. */
@@ -35,20 +41,35 @@ interface ListAnswer {
 const LIST_FIELDS = `kind,items(${OBJECT_FIELDS}),prefixes,nextPageToken`;
 
 /**
- * Lists objects, the next page being asked for while the current one is used. A page that cannot be trusted is asked for
- * again, and in the end an error; it is never an empty or a shorter listing.
+ * Lists objects, the next page being asked for while the current one is used; a large prefix is listed by several streams.
+ * A page that cannot be trusted is asked for again, and in the end an error; it is never an empty or a shorter listing.
  * @see https://cloud.google.com/storage/docs/json_api/v1/objects/list
  */
 export function listGcsObjects(context: GcsListContext, list: DestinationListRequest): AsyncIterable<DestinationPage> {
-  return prefetchPages<DestinationPage, ListCursor>(
-    (cursor, signal) => retry(context.retryPolicy, { signal }, () => fetchPage(context, list, cursor, signal)),
-    list.signal,
-  );
+  const { prefix, delimiter, startOffset, endOffset, signal } = list;
+  const whole: KeyRange = { start: startOffset, end: endOffset };
+  const fetchRange = (range: KeyRange, cursor: ListCursor | undefined, pageSignal: AbortSignal) =>
+    retry(context.retryPolicy, { signal: pageSignal }, () => fetchPage(context, list, range, cursor, pageSignal));
+  if (context.streams === 1 || delimiter !== undefined) {
+    return prefetchPages<DestinationPage, ListCursor>((cursor, s) => fetchRange(whole, cursor, s), signal);
+  }
+  return listInSegments<DestinationObject, ListCursor>({
+    prefix,
+    range: whole,
+    streams: context.streams,
+    budget: context.budget,
+    fetchPage: fetchRange,
+    keyOf: (object) => object.name,
+    // `startOffset` is itself listed, `endOffset` is not.
+    keyAtBoundary: 'in the upper range',
+    signal,
+  });
 }
 
 async function fetchPage(
   context: GcsListContext,
   list: DestinationListRequest,
+  range: KeyRange,
   cursor: ListCursor | undefined,
   signal: AbortSignal,
 ): Promise<FetchedPage<DestinationPage, ListCursor>> {
@@ -60,8 +81,8 @@ async function fetchPage(
   const query = queryString({
     prefix: list.prefix,
     delimiter: list.delimiter,
-    startOffset: list.startOffset,
-    endOffset: list.endOffset,
+    startOffset: range.start,
+    endOffset: range.end,
     maxResults: list.pageSize === undefined ? undefined : String(list.pageSize),
     pageToken: cursor?.pageToken,
     fields: LIST_FIELDS,
@@ -69,7 +90,7 @@ async function fetchPage(
   const path = `${context.objectsPath}?${query}`;
   const body = await context.api.send({ method: 'GET', path, operation, signal });
   const answer = parseAnswer(body, operation);
-  const next = verifyAnswer(answer, list, cursor, operation);
+  const next = verifyAnswer(answer, list.prefix, range, cursor, operation);
   return { page: { objects: answer.objects, commonPrefixes: answer.prefixes }, next };
 }
 
@@ -96,13 +117,16 @@ function isStringArray(value: unknown): value is string[] {
 /** @returns what the next page is asked by; `undefined` where this is the last */
 function verifyAnswer(
   { objects, prefixes, nextPageToken }: ListAnswer,
-  list: DestinationListRequest,
+  prefix: string,
+  range: KeyRange,
   cursor: ListCursor | undefined,
   operation: GcsOperation,
 ): ListCursor | undefined {
   const names = objects.map((object) => object.name);
   const disorder =
-    listingDisorder(names, list.prefix, cursor?.lastName) ?? listingDisorder(prefixes, list.prefix, cursor?.lastPrefix);
+    listingDisorder(names, prefix, cursor?.lastName) ??
+    rangeDisorder(names, range) ??
+    listingDisorder(prefixes, prefix, cursor?.lastPrefix);
   if (disorder !== undefined) throw invalidListing(operation, disorder);
   if (nextPageToken === undefined || nextPageToken === '') return undefined;
   if (nextPageToken === cursor?.pageToken) throw invalidListing(operation, 'the page token repeats itself');
@@ -111,6 +135,20 @@ function verifyAnswer(
     lastName: names.at(-1) ?? cursor?.lastName,
     lastPrefix: prefixes.at(-1) ?? cursor?.lastPrefix,
   };
+}
+
+/**
+ * @param names in order
+ * @returns what is wrong where one of them lies outside the range that was asked for
+ */
+function rangeDisorder(names: readonly string[], { start, end }: KeyRange): string | undefined {
+  const first = names.at(0);
+  if (first !== undefined && start !== undefined && compareUtf8(first, start) < 0)
+    return `${JSON.stringify(first)} comes before ${JSON.stringify(start)}, where the listing was to start`;
+  const last = names.at(-1);
+  if (last !== undefined && end !== undefined && compareUtf8(last, end) >= 0)
+    return `${JSON.stringify(last)} does not come before ${JSON.stringify(end)}, where the listing was to end`;
+  return undefined;
 }
 
 function invalidListing({ op, destination }: GcsOperation, problem: string, cause?: unknown): DestinationError {

@@ -1,8 +1,10 @@
 import { ConfigurationError, SourceError } from '../domain/errors.ts';
+import type { SourceObject } from '../domain/source-object.ts';
 import type { ListRequest, ObjectLister, SourcePage } from '../ports/object-source.ts';
 import { DEFAULT_RETRY_POLICY, retry, type RetryPolicy } from '../runtime/retry.ts';
 import type { ResponseHeaders } from './header-values.ts';
 import { sendRequest } from './http-exchange.ts';
+import { listInSegments, readAheadBudget, type KeyRange } from './list-in-segments.ts';
 import { listingDisorder } from './listing-order.ts';
 import { prefetchPages, type FetchedPage } from './prefetch-pages.ts';
 import { queryString } from './query-string.ts';
@@ -25,54 +27,88 @@ const MAX_PAGE_BYTES = 16 * 1024 * 1024;
 /** As much of an error's body as is looked at. */
 const MAX_ERROR_CHARACTERS = 16 * 1024;
 
+export interface S3ListingOptions {
+  readonly retryPolicy?: RetryPolicy | undefined;
+  /** Largest number of requests at a time for one listing without a delimiter; default 1. See {@link listInSegments}. */
+  readonly streams?: number | undefined;
+  /** Largest page wanted; default and maximum 1,000. */
+  readonly pageSize?: number | undefined;
+}
+
+/** What all requests of one listing have in common. */
+interface Listing {
+  readonly connection: S3Connection;
+  readonly list: ListRequest;
+  readonly pageSize: number | undefined;
+  readonly request: SourceRequest;
+}
+
+const WHOLE: KeyRange = { start: undefined, end: undefined };
+
 /**
- * Lists a bucket by ListObjectsV2, the next page being asked for while the current one is used. A page that cannot be
- * trusted (cut off, out of order, outside the prefix, a continuation token missing or repeated) is asked for again, and
- * in the end an error; it is never an empty or a shorter listing.
+ * Lists a bucket by ListObjectsV2, the next page being asked for while the current one is used; a large prefix is listed by several
+ * streams. A page that cannot be trusted (cut off, out of order, outside the prefix or before the key that it was to start
+ * after, a continuation token missing or repeated) is asked for again, and in the end an error; it is never an empty or a
+ * shorter listing.
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
  */
-export function createS3ObjectLister(
-  connection: S3Connection,
-  retryPolicy: RetryPolicy = DEFAULT_RETRY_POLICY,
-): ObjectLister {
+export function createS3ObjectLister(connection: S3Connection, options: S3ListingOptions = {}): ObjectLister {
+  const { retryPolicy = DEFAULT_RETRY_POLICY, streams = 1, pageSize } = options;
+  const budget = readAheadBudget(streams);
   return {
     listObjects(list: ListRequest): AsyncIterable<SourcePage> {
-      return prefetchPages<SourcePage, ListCursor>(
-        (cursor, signal) => retry(retryPolicy, { signal }, () => fetchPage(connection, list, cursor, signal)),
-        list.signal,
-      );
+      const { prefix, signal } = list;
+      const request: SourceRequest = {
+        op: 'ListObjectsV2',
+        source: s3Uri(connection.endpoint, prefix),
+        throughCdn: false,
+        forbiddenHint: 's3:ListBucket is needed on the bucket',
+      };
+      const listing: Listing = { connection, list, pageSize, request };
+      const fetchRange = (range: KeyRange, cursor: ListCursor | undefined, pageSignal: AbortSignal) =>
+        retry(retryPolicy, { signal: pageSignal }, () => fetchPage(listing, range.start, cursor, pageSignal));
+      if (streams === 1 || list.delimiter !== undefined) {
+        return prefetchPages<SourcePage, ListCursor>((cursor, s) => fetchRange(WHOLE, cursor, s), signal);
+      }
+      return listInSegments<SourceObject, ListCursor>({
+        prefix,
+        range: WHOLE,
+        streams,
+        budget,
+        fetchPage: fetchRange,
+        keyOf: (object) => object.key,
+        // `start-after` is not itself listed.
+        keyAtBoundary: 'in the lower range',
+        signal,
+      });
     },
   };
 }
 
 async function fetchPage(
-  connection: S3Connection,
-  list: ListRequest,
+  listing: Listing,
+  startAfter: string | undefined,
   cursor: ListCursor | undefined,
   signal: AbortSignal,
 ): Promise<FetchedPage<SourcePage, ListCursor>> {
-  const request: SourceRequest = {
-    op: 'ListObjectsV2',
-    source: s3Uri(connection.endpoint, list.prefix),
-    throughCdn: false,
-    forbiddenHint: 's3:ListBucket is needed on the bucket',
-  };
-  const body = await sendList(connection, list, cursor, request, signal);
+  const { list, request } = listing;
+  const body = await sendList(listing, startAfter, cursor, signal);
   const page = parsePage(body, request);
-  const next = verifyPage(page, list, cursor, request);
+  const next = verifyPage(page, list, { lastKey: startAfter, ...cursor }, request);
   return { page: { objects: page.objects, commonPrefixes: page.commonPrefixes }, next };
 }
 
 async function sendList(
-  connection: S3Connection,
-  list: ListRequest,
+  { connection, list, pageSize, request }: Listing,
+  startAfter: string | undefined,
   cursor: ListCursor | undefined,
-  request: SourceRequest,
   signal: AbortSignal,
 ): Promise<string> {
   const query: Record<string, string> = { 'list-type': '2', 'encoding-type': 'url', prefix: list.prefix };
   if (list.delimiter !== undefined) query['delimiter'] = list.delimiter;
+  if (pageSize !== undefined) query['max-keys'] = String(pageSize);
   if (cursor !== undefined) query['continuation-token'] = cursor.continuationToken;
+  else if (startAfter !== undefined) query['start-after'] = startAfter;
   const rawPath = connection.endpoint.basePath === '' ? '/' : connection.endpoint.basePath;
   const headers = await connection.authorize('GET', rawPath, signal, query);
   const page = await exchange(connection, `${rawPath}?${queryString(query)}`, headers, request, signal);
@@ -124,27 +160,30 @@ function parsePage(body: string, request: SourceRequest): S3ListPage {
   }
 }
 
-/** @returns what the next page is asked by; `undefined` where this is the last */
+/**
+ * @param before how far the listing has come, or the key that it was to start after
+ * @returns what the next page is asked by; `undefined` where this is the last
+ */
 function verifyPage(
   page: S3ListPage,
   list: ListRequest,
-  cursor: ListCursor | undefined,
+  before: Partial<ListCursor>,
   request: SourceRequest,
 ): ListCursor | undefined {
   const keys = page.objects.map((object) => object.key);
   const disorder =
-    listingDisorder(keys, list.prefix, cursor?.lastKey) ??
-    listingDisorder(page.commonPrefixes, list.prefix, cursor?.lastPrefix);
+    listingDisorder(keys, list.prefix, before.lastKey) ??
+    listingDisorder(page.commonPrefixes, list.prefix, before.lastPrefix);
   if (disorder !== undefined) throw invalidListing(request, disorder);
   if (!page.truncated) return undefined;
   const token = page.nextContinuationToken;
   if (token === undefined || token === '')
     throw invalidListing(request, 'more is promised, without a continuation token');
-  if (token === cursor?.continuationToken) throw invalidListing(request, 'the continuation token repeats itself');
+  if (token === before.continuationToken) throw invalidListing(request, 'the continuation token repeats itself');
   return {
     continuationToken: token,
-    lastKey: keys.at(-1) ?? cursor?.lastKey,
-    lastPrefix: page.commonPrefixes.at(-1) ?? cursor?.lastPrefix,
+    lastKey: keys.at(-1) ?? before.lastKey,
+    lastPrefix: page.commonPrefixes.at(-1) ?? before.lastPrefix,
   };
 }
 

@@ -38,6 +38,19 @@ export class XmlScanner {
     return name;
   }
 
+  /**
+   * Moves past what a pattern matches from here on, white space not skipped: several elements at once, of which the order is
+   * known most of the time.
+   * @param pattern sticky, of whole elements
+   */
+  match(pattern: RegExp): RegExpExecArray | undefined {
+    if (this.#selfClosed !== undefined) return undefined;
+    pattern.lastIndex = this.#position;
+    const match = pattern.exec(this.#text) ?? undefined;
+    if (match !== undefined) this.#position = pattern.lastIndex;
+    return match;
+  }
+
   /** Reads text up to the end tag of `name`, which is the element just entered. References are left undecoded. */
   text(name: string): string {
     if (this.#selfClosed === name) {

@@ -5,7 +5,7 @@ import {
   subfolderPrefix,
   type KeyMappingSettings,
 } from '@object-transfer/core/domain/key-mapping';
-import { allowedName, nameViolation, type NamePolicy } from '@object-transfer/core/domain/object-name-rules';
+import { allowedName, type NamePolicy } from '@object-transfer/core/domain/object-name-rules';
 import type { ObjectFilter } from '@object-transfer/core/domain/object-filter';
 import type { SourceObject } from '@object-transfer/core/domain/source-object';
 import { type CheckFigures, NO_FIGURES } from '@object-transfer/core/domain/subfolder';
@@ -44,9 +44,6 @@ export async function compareSubfolder(
 ): Promise<CheckFigures> {
   const { mapping } = context;
   const tally = new ComparisonTally(context.filter);
-  const report = async (difference: Difference | undefined) => {
-    if (difference !== undefined) await onDifference(difference);
-  };
   const delimiter = dirKey === '' ? '/' : undefined;
   const sources = context.lister.listObjects({ prefix: subfolderPrefix(mapping, dirKey), delimiter, signal });
   const gcsPrefix = mapping.gcsRootPrefix + dirKey;
@@ -56,25 +53,28 @@ export async function compareSubfolder(
   // remember them all.
   const forbidden: SourceObject[] = [];
   const unmatched: DestinationObject[] = [];
-  for await (const { source, found } of mergeListings(mapping, sources, destinations)) {
-    if (source === undefined) {
-      if (context.namePolicy === 'rename') unmatched.push(found);
-      else await report(tally.addExtra(found));
-    } else if (isNamelessRootMarker(mapping, source)) {
-      continue;
-    } else if (nameViolation(destinationName(mapping, source.key)) !== undefined) {
-      forbidden.push(source);
-    } else {
-      await report(tally.add(source, found));
+  for await (const pairs of mergeListings(mapping, sources, destinations)) {
+    for (const { source, found, isForbidden } of pairs) {
+      let difference: Difference | undefined;
+      if (source === undefined) {
+        if (context.namePolicy === 'rename') unmatched.push(found);
+        else difference = tally.addExtra(found);
+      } else if (isForbidden) {
+        if (!isNamelessRootMarker(mapping, source)) forbidden.push(source);
+      } else {
+        difference = tally.add(source, found);
+      }
+      if (difference !== undefined) await onDifference(difference);
     }
   }
   const renamed = new Set<string>();
   for (const source of forbidden) {
     const found = await findRenamed(context, source, signal);
     if (found !== undefined) renamed.add(found.name);
-    await report(tally.add(source, found));
+    const difference = tally.add(source, found);
+    if (difference !== undefined) await onDifference(difference);
   }
-  for (const found of unmatched) if (!renamed.has(found.name)) await report(tally.addExtra(found));
+  for (const found of unmatched) if (!renamed.has(found.name)) await onDifference(tally.addExtra(found));
   return tally.figures;
 }
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { DestinationObject } from '@object-transfer/core/domain/destination-object';
 import { compareUtf8 } from '@object-transfer/core/domain/key-mapping';
 import type { SourceObject } from '@object-transfer/core/domain/source-object';
-import { mergeListings } from './merge-listings.ts';
+import { mergeListings, type ListedPair } from './merge-listings.ts';
 
 const MAPPING = { s3RootPrefix: 'in/', gcsRootPrefix: 'out/' };
 
@@ -31,6 +31,10 @@ async function* failingAfter(name: string) {
   throw new Error('the listing broke off');
 }
 
+async function* flat(batches: AsyncIterable<readonly ListedPair[]>) {
+  for await (const pairs of batches) yield* pairs;
+}
+
 async function merge(sources: readonly string[], destinations: readonly string[]): Promise<string[]> {
   const merged: string[] = [];
   const pairs = mergeListings(
@@ -38,7 +42,7 @@ async function merge(sources: readonly string[], destinations: readonly string[]
     pagesOf(sources.map(sourceObject)),
     pagesOf(destinations.map(destinationObject)),
   );
-  for await (const { source, found } of pairs) {
+  for await (const { source, found } of flat(pairs)) {
     merged.push(`${source?.key.slice(3) ?? '-'}|${found?.name.slice(4) ?? '-'}`);
   }
   return merged;
@@ -66,7 +70,8 @@ test('a listing that fails fails the walk, and the other one is closed', async (
   let closed = 0;
   const sources = pagesOf(['a', 'b', 'c', 'd', 'e', 'f'].map(sourceObject), () => closed++);
   const walk = async () => {
-    for await (const pair of mergeListings(MAPPING, sources, failingAfter('a'))) expect(pair.source?.key).toBe('in/a');
+    for await (const pair of flat(mergeListings(MAPPING, sources, failingAfter('a'))))
+      expect(pair.source?.key).toBe('in/a');
   };
   await expect(walk()).rejects.toThrow('the listing broke off');
   expect(closed).toBe(1);
@@ -77,6 +82,6 @@ test('leaving the walk closes both listings', async () => {
   const names = ['a', 'b', 'c', 'd', 'e', 'f'];
   const sources = pagesOf(names.map(sourceObject), () => closed++);
   const destinations = pagesOf(names.map(destinationObject), () => closed++);
-  for await (const { source } of mergeListings(MAPPING, sources, destinations)) if (source?.key === 'in/b') break;
+  for await (const { source } of flat(mergeListings(MAPPING, sources, destinations))) if (source?.key === 'in/b') break;
   expect(closed).toBe(2);
 });
