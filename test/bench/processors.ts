@@ -8,5 +8,8 @@ const last = availableParallelism() - 1;
 
 export const SERVER_CPUS = last > 0 ? String(last) : undefined;
 export const CLIENT_CPUS = last > 0 ? '0' : undefined;
-/** For a client of two processes. With only two processors, the servers have to share theirs. */
-export const TWO_CLIENT_CPUS = last > 0 ? '0,1' : undefined;
+/**
+ * For a client of two processes. Where there are only two processors, both share one: beside the servers they would be measured
+ * together with what servers do to each other's caches.
+ */
+export const TWO_CLIENT_CPUS = last > 1 ? '0,1' : CLIENT_CPUS;

@@ -11,7 +11,7 @@ export class BenchProcess {
   constructor(file: string, args: readonly string[], cpus: string | undefined) {
     const path = join(import.meta.dirname, file);
     // As the command starts itself.
-    const execArgv = ['--max-semi-space-size=8'];
+    const execArgv = ['--max-semi-space-size=8', '--heap-growing-percent=150'];
     this.#child =
       cpus === undefined
         ? fork(path, args, { execArgv })

@@ -1,6 +1,8 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=8
+#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=8 --heap-growing-percent=150
 // The space for new objects is let grow to 16 MiB by default, of which V8 keeps three: what a listing leaves behind there took a
 // comparison of a million objects to 270 MiB, and takes it to 200 with half of that, at the same CPU time.
+// The space for old objects is let grow to four times of what is in use; with two and a half times, a run over 19,000 files of all
+// sizes peaks at 215 MiB instead of 265, for 3% more CPU time.
 // glibc gives each thread an arena of its own, and buffers that one frees are no use to the others: with two arenas, a run of
 // 40,000 small objects peaks at 229 MiB instead of 253, and takes 3% less CPU time.
 // Plain JavaScript, because it must start under whatever Node there is: the tool itself runs its TypeScript directly,
@@ -13,8 +15,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const REQUIRED_MAJOR = 24;
-/** As above; processes that are forked inherit both. */
-const MAX_SEMI_SPACE = '--max-semi-space-size=8';
+/** As above; processes that are forked inherit all of it. */
+const HEAP_SPACES = ['--max-semi-space-size=8', '--heap-growing-percent=150'];
 const MALLOC_ARENAS = { MALLOC_ARENA_MAX: '2' };
 
 if (Number(process.versions.node.split('.')[0]) >= REQUIRED_MAJOR) {
@@ -36,7 +38,7 @@ if (Number(process.versions.node.split('.')[0]) >= REQUIRED_MAJOR) {
     );
     process.exit(3);
   }
-  const child = spawn(node, [MAX_SEMI_SPACE, fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+  const child = spawn(node, [...HEAP_SPACES, fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...MALLOC_ARENAS, ...process.env, OBJECT_TRANSFER_LAUNCHED: '1' },
     // Out of reach of the terminal's Ctrl-C, which would come twice: once from there and once from here.
