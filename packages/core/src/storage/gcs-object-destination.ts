@@ -29,9 +29,9 @@ import { createGcsTokenSource, type GcsTokenSource } from './gcs-token-source.ts
 import { openMultipartUpload, openResumableUpload, type GcsUploadContext } from './gcs-upload.ts';
 import type { HttpPoolSettings } from './http-pool.ts';
 import { openConnections, type ObjectConnections } from './object-connections.ts';
-import { readAheadBudget } from './list-in-segments.ts';
+import { readAheadBudget } from './listing/list-in-segments.ts';
 import { encodeStrictly, queryString } from './query-string.ts';
-import type { ReadAheadBudget } from './read-ahead-budget.ts';
+import type { ReadAheadBudget } from './listing/read-ahead-budget.ts';
 
 export interface GcsDestinationSettings {
   readonly bucket: string;

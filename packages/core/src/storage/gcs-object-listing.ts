@@ -6,11 +6,12 @@ import { retry, type RetryPolicy } from '../runtime/retry.ts';
 import type { GcsOperation } from './gcs-failure.ts';
 import type { GcsJsonApi } from './gcs-json-api.ts';
 import { OBJECT_FIELDS, toDestinationObject } from './gcs-object-fields.ts';
-import { listInSegments, type KeyRange } from './list-in-segments.ts';
-import { listingDisorder } from './listing-order.ts';
-import { prefetchPages, type FetchedPage } from './prefetch-pages.ts';
+import { listInSegments } from './listing/list-in-segments.ts';
+import type { KeyRange } from './listing/segmented-listing.ts';
+import { listingDisorder } from './listing/listing-order.ts';
+import { prefetchPages, type FetchedPage } from './listing/prefetch-pages.ts';
 import { queryString } from './query-string.ts';
-import type { ReadAheadBudget } from './read-ahead-budget.ts';
+import type { ReadAheadBudget } from './listing/read-ahead-budget.ts';
 
 /** What a listing runs on. */
 export interface GcsListContext {

@@ -4,9 +4,10 @@ import type { ListRequest, ObjectLister, SourcePage } from '../ports/object-sour
 import { DEFAULT_RETRY_POLICY, retry, type RetryPolicy } from '../runtime/retry.ts';
 import type { ResponseHeaders } from './header-values.ts';
 import { sendRequest } from './http-exchange.ts';
-import { listInSegments, readAheadBudget, type KeyRange } from './list-in-segments.ts';
-import { listingDisorder } from './listing-order.ts';
-import { prefetchPages, type FetchedPage } from './prefetch-pages.ts';
+import { listInSegments, readAheadBudget } from './listing/list-in-segments.ts';
+import type { KeyRange } from './listing/segmented-listing.ts';
+import { listingDisorder } from './listing/listing-order.ts';
+import { prefetchPages, type FetchedPage } from './listing/prefetch-pages.ts';
 import { queryString } from './query-string.ts';
 import type { S3Connection } from './s3-connection.ts';
 import { s3Uri } from './s3-endpoint.ts';

@@ -1,4 +1,4 @@
-import { compareUtf8 } from '../domain/key-mapping.ts';
+import { compareUtf8 } from '../../domain/key-mapping.ts';
 
 /**
  * Checks that names carry the prefix asked for and rise strictly in UTF-8 byte order.

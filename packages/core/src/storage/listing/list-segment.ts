@@ -1,6 +1,6 @@
-import { compareUtf8 } from '../domain/key-mapping.ts';
+import { compareUtf8 } from '../../domain/key-mapping.ts';
 import { KeyScale } from './key-scale.ts';
-import type { KeyRange, ObjectPage, SegmentedListing } from './list-in-segments.ts';
+import type { KeyRange, ObjectPage, SegmentedListing } from './segmented-listing.ts';
 
 /** Keys of each page, evenly spaced from its first, that are remembered. */
 const SAMPLE_KEYS_PER_PAGE = 8;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compareUtf8 } from '../domain/key-mapping.ts';
+import { compareUtf8 } from '../../domain/key-mapping.ts';
 import { KeyScale } from './key-scale.ts';
 
 const PAGES = 4;

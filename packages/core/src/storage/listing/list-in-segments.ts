@@ -1,62 +1,8 @@
-import { compareUtf8 } from '../domain/key-mapping.ts';
+import { compareUtf8 } from '../../domain/key-mapping.ts';
 import type { KeyScale } from './key-scale.ts';
 import { ListSegment } from './list-segment.ts';
-import type { FetchedPage } from './prefetch-pages.ts';
 import { ReadAheadBudget } from './read-ahead-budget.ts';
-
-/**
- * Lists one range of keys by several streams, in the order of the keys.
- *
- * The range is a chain of segments that meet. The first is the one that is consumed; the others are read ahead. A listing begins
- * as one segment, one page ahead of the consumer, and stays so where it is short ({@link PAGES_BEFORE_SPLITTING}) or where the
- * consumer is no faster than one stream. Otherwise the first segment of the chain that is too long to be held in memory is
- * split where, going by the keys seen ({@link KeyScale}), the pages that may be held will end; most of the time that is the
- * last one, whose end is that of the listing. A segment is asked for as soon as it exists, so each split knows the keys
- * behind the one before.
- *
- * A wrong guess costs requests and time, and nothing else: a segment ends where its own pages have reached the beginning of the
- * next, whose keys are asked for from there. What guesses cost is held against what was delivered
- * ({@link MAX_WASTE_SHARE}): keys that cannot be guessed are listed by one stream.
- *
- * Memory: at most `streams` x {@link PAGES_PER_SEGMENT} pages beside the one that the consumer has, those under way included.
- * Listings that share a budget hold so many between them: where there are as many listings as streams, each has one, and holds
- * one page. Eight comparisons at a time, of a million objects each, took 203 MiB with four streams shared, and 330 MiB with four each.
- */
-export interface SegmentedListing<Item, Cursor> {
-  /** What all keys begin with. */
-  readonly prefix: string;
-  /** Ends of the whole, in the meaning of {@link KeyRange}. */
-  readonly range: KeyRange;
-  /** Largest number of requests at a time; 1 lists page by page. */
-  readonly streams: number;
-  /** Shared by all listings of one lister; see {@link readAheadBudget}. */
-  readonly budget: ReadAheadBudget;
-  /**
-   * Gets the range as it was when its first page was asked for, and `undefined` for that page. Pages may reach beyond the end
-   * of the range.
-   */
-  fetchPage(
-    range: KeyRange,
-    cursor: Cursor | undefined,
-    signal: AbortSignal,
-  ): Promise<FetchedPage<ObjectPage<Item>, Cursor>>;
-  keyOf(item: Item): string;
-  /** Which of two ranges that meet has the key at which they do. */
-  readonly keyAtBoundary: 'in the lower range' | 'in the upper range';
-  readonly signal: AbortSignal;
-}
-
-/** What listings of both services come in. */
-export interface ObjectPage<Item> {
-  readonly objects: readonly Item[];
-  readonly commonPrefixes: readonly string[];
-}
-
-/** `undefined`: open. Whether the ends belong to it is the service's matter: {@link SegmentedListing.keyAtBoundary}. */
-export interface KeyRange {
-  readonly start: string | undefined;
-  readonly end: string | undefined;
-}
+import type { ObjectPage, SegmentedListing } from './segmented-listing.ts';
 
 /** Shorter listings cost not one request more than without streams. */
 export const PAGES_BEFORE_SPLITTING = 4;
@@ -84,7 +30,25 @@ const PAGES_LEFT_TO_GIVE_UP = 2;
 /** Of the pages delivered; typical keys cost 5% of the pages, each segment overlapping the next by a part of one. */
 const MAX_WASTE_SHARE = 0.25;
 
-/** @throws what `fetchPage` throws, where its page would have come; the reason of the signal */
+/**
+ * Lists one range of keys by several streams, in the order of the keys.
+ *
+ * The range is a chain of segments that meet. The first is the one that is consumed; the others are read ahead. A listing begins
+ * as one segment, one page ahead of the consumer, and stays so where it is short ({@link PAGES_BEFORE_SPLITTING}) or where the
+ * consumer is no faster than one stream. Otherwise the first segment of the chain that is too long to be held in memory is
+ * split where, going by the keys seen ({@link KeyScale}), the pages that may be held will end; most of the time that is the
+ * last one, whose end is that of the listing. A segment is asked for as soon as it exists, so each split knows the keys
+ * behind the one before.
+ *
+ * A wrong guess costs requests and time, and nothing else: a segment ends where its own pages have reached the beginning of the
+ * next, whose keys are asked for from there. What guesses cost is held against what was delivered
+ * ({@link MAX_WASTE_SHARE}): keys that cannot be guessed are listed by one stream.
+ *
+ * Memory: at most `streams` x {@link PAGES_PER_SEGMENT} pages beside the one that the consumer has, those under way included.
+ * Listings that share a budget hold so many between them: where there are as many listings as streams, each has one, and holds
+ * one page. Eight comparisons at a time, of a million objects each, took 203 MiB with four streams shared, and 330 MiB with four each.
+ * @throws what `fetchPage` throws, where its page would have come; the reason of the signal
+ */
 export async function* listInSegments<Item, Cursor>(
   listing: SegmentedListing<Item, Cursor>,
 ): AsyncGenerator<ObjectPage<Item>, void, undefined> {

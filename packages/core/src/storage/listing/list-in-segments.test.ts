@@ -1,15 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compareUtf8 } from '../domain/key-mapping.ts';
-import {
-  listInSegments,
-  readAheadBudget,
-  PAGES_BEFORE_SPLITTING,
-  PAGES_PER_SEGMENT,
-  type ObjectPage,
-  type SegmentedListing,
-} from './list-in-segments.ts';
+import { compareUtf8 } from '../../domain/key-mapping.ts';
+import { listInSegments, readAheadBudget, PAGES_BEFORE_SPLITTING, PAGES_PER_SEGMENT } from './list-in-segments.ts';
+import type { ObjectPage, SegmentedListing } from './segmented-listing.ts';
 
 type Boundary = SegmentedListing<string, string>['keyAtBoundary'];
 const BOUNDARIES: readonly Boundary[] = ['in the lower range', 'in the upper range'];
