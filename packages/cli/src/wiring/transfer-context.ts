@@ -14,9 +14,10 @@ import type { Services } from './services.ts';
 import { openSourceBucket, type SourceBucket } from './source-bucket.ts';
 
 /**
- * From here on a stream costs less than to take an object into memory, at the same number of requests where the ETag is an MD5.
+ * From here on a stream costs less than to take an object into memory: of 0.44 ms of CPU for 48 KiB 12% less, of 0.62 ms for 192 KiB a
+ * third. Below, the smaller share of it is not worth a second way to send requests.
  */
-const STREAM_FROM_BYTES = 256 * 1024;
+const STREAM_FROM_BYTES = 32 * 1024;
 
 type WorkerSettings = ModuleSettings<typeof WORKER_CDN_TRANSFER>;
 

@@ -6,8 +6,11 @@ import type { TransferContext } from './transfer-context.ts';
 import { underReadLimit, underWriteLimit } from './under-limit.ts';
 import { openContent, sizeMismatch, wantedBytesOf, type ContentRequest } from './verify-content.ts';
 
-/** What a stream holds in memory at most: the two blocks that are read into by turns. */
-const STREAM_BYTES = 2 * 1024 * 1024;
+/**
+ * What a stream counts for in the budget of bytes: the two blocks of 1 MiB that are read into by turns, and half as much for what
+ * 64 streams at a time were seen to take beside them.
+ */
+const STREAM_BYTES = 3 * 1024 * 1024;
 
 export interface RelayedContent {
   readonly content: ObjectContent;

@@ -1,7 +1,7 @@
 import { connect as connectPlainly, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectSecurely, type ConnectionOptions } from 'node:tls';
 import type { HttpPoolSettings } from '../http-pool.ts';
-import { BlockPool } from './block-pool.ts';
+import { blocksFor } from './block-pool.ts';
 import { createBodyDecoder, type BodyDecoder } from './body-decoder.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { parseResponseHead, type ResponseHead } from './response-head.ts';
@@ -27,17 +27,6 @@ const MAX_HEAD_BYTES = 64 * 1024;
 /** How long a connection is kept for the next request: shorter than any server would. */
 const KEEP_ALIVE_MS = 4_000;
 
-/**
- * Each time that both blocks are full the socket stops being read, and starts again: 1.15 s of CPU for a GiB in blocks of 256 KiB,
- * 0.93 s in blocks of 1 MiB, and no less in larger ones.
- */
-const LARGE_BLOCK_BYTES = 1024 * 1024;
-const SMALL_BLOCK_BYTES = 256 * 1024;
-/** Bodies from which on large blocks are worth their memory. */
-const LARGE_BODY_BYTES = 4 * 1024 * 1024;
-
-const largeBlocks = new BlockPool(LARGE_BLOCK_BYTES);
-const smallBlocks = new BlockPool(SMALL_BLOCK_BYTES);
 /** Where bytes go that have no block: what is in there is used up before anything else is read. */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 
@@ -52,7 +41,7 @@ export class WireConnection {
   readonly #settings: HttpPoolSettings;
   #phase: Phase = 'idle';
   #failure: unknown;
-  #window = new ReceiveWindow(smallBlocks);
+  #window = new ReceiveWindow(blocksFor({ kind: 'length', bytes: 0 }));
   #headBytes = Buffer.alloc(0);
   #head: ResponseHead | undefined;
   #decoder: BodyDecoder | undefined;
@@ -276,8 +265,7 @@ export class WireConnection {
     this.#head = head;
     this.#phase = 'body';
     this.#decoder = createBodyDecoder(head.framing);
-    const isLarge = head.framing.kind === 'length' && head.framing.bytes >= LARGE_BODY_BYTES;
-    this.#window = new ReceiveWindow(isLarge ? largeBlocks : smallBlocks);
+    this.#window = new ReceiveWindow(blocksFor(head.framing));
     this.#socket.setTimeout(this.#settings.bodyTimeoutMs);
     this.#acceptBody(rest);
     this.#wake?.();
