@@ -230,6 +230,7 @@ class Sending {
     const { status, headers, text } = await this.#takeAnswer(exchange);
     const isRight = wanted === undefined ? status >= 200 && status < 300 : status === wanted;
     if (isRight) return { headers, text };
+    if (status >= 200 && status < 300) throw gcsUnreadableAnswer(operation, new TypeError(`HTTP ${status} too early`));
     if (status === 401 && this.#token !== undefined && tokens !== undefined) {
       // Revoked before its time. The bytes are gone: they are to be sent once more, with another token.
       tokens.discard(this.#token);
