@@ -78,7 +78,7 @@ export async function startRawServer(
 
 function createPeer(socket: Socket, index: number): RawPeer {
   const { promise: closed, resolve: onClosed } = Promise.withResolvers<void>();
-  let wake = () => {};
+  let wake: (() => void) | undefined;
   const peer: RawPeer = {
     socket,
     index,
@@ -86,9 +86,9 @@ function createPeer(socket: Socket, index: number): RawPeer {
     closed,
     async request() {
       const end = await until(() => peer.received.indexOf('\r\n\r\n'));
-      const head = peer.received.toString('latin1', 0, end);
+      const text = peer.received.toString('latin1', 0, end);
       peer.received = peer.received.subarray(end + 4);
-      return head;
+      return text;
     },
     async bytes(count) {
       await until(() => (peer.received.length >= count ? 0 : -1));
@@ -103,11 +103,11 @@ function createPeer(socket: Socket, index: number): RawPeer {
   };
   socket.on('data', (data: Buffer) => {
     peer.received = Buffer.concat([peer.received, data]);
-    wake();
+    wake?.();
   });
   socket.on('close', () => {
     onClosed();
-    wake();
+    wake?.();
   });
   const until = async (find: () => number): Promise<number> => {
     for (let found = find(); ; found = find()) {
@@ -118,7 +118,7 @@ function createPeer(socket: Socket, index: number): RawPeer {
       });
     }
   };
-  socket.on('end', () => wake());
+  socket.on('end', () => wake?.());
   return peer;
 }
 

@@ -367,20 +367,20 @@ describe('a session', () => {
   });
 });
 
-describe('a token', () => {
-  function countingTokens(): GcsTokenSource & { readonly discarded: string[] } {
-    const discarded: string[] = [];
-    return {
-      discarded,
-      token: () => Promise.resolve(`token-${discarded.length}`),
-      discard: (refused) => void discarded.push(refused),
-    };
-  }
+function countingTokens(): GcsTokenSource & { readonly discarded: string[] } {
+  const discarded: string[] = [];
+  return {
+    discarded,
+    token: () => Promise.resolve(`token-${discarded.length}`),
+    discard: (refused) => void discarded.push(refused),
+  };
+}
 
+describe('a token', () => {
   test('that is refused after the upload is replaced before it is tried again', async () => {
     const tokens = countingTokens();
     const { gcs, destination } = await startGcs(tokens);
-    gcs.fault = (peer, phase, bytes) =>
+    gcs.fault = (peer, _phase, bytes) =>
       tokens.discarded.length === 0 ? peer.bytes(bytes).then(() => reply(peer, 401, '')) : undefined;
     const error: unknown = await upload(destination, 'one request').catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'DESTINATION_UNAVAILABLE', retryable: true, httpStatus: 401 });

@@ -323,17 +323,18 @@ test('bytes that change on their way to GCS are refused by it, and moved again',
   await expectArrived('streamed/session', body);
 });
 
-describe('the limit of', () => {
-  const shrinks = async (key: string, overrides: Partial<TransferContext>): Promise<readonly boolean[]> => {
-    clouds.put(key, content(BYTES), { etag: MULTIPART_ETAG });
-    const context = clouds.transferContext(overrides);
-    const before = [context.readLimit.limit, context.writeLimit.limit];
-    expect(
-      await move(key, { ...overrides, readLimit: context.readLimit, writeLimit: context.writeLimit }),
-    ).toMatchObject({ status: 'transferred' });
-    return [context.readLimit.limit < (before[0] ?? 0), context.writeLimit.limit < (before[1] ?? 0)];
-  };
+/** Moves an object after a failure. @returns whether the limits of reads and of writes have become smaller */
+async function shrinks(key: string, overrides: Partial<TransferContext>): Promise<readonly boolean[]> {
+  clouds.put(key, content(BYTES), { etag: MULTIPART_ETAG });
+  const context = clouds.transferContext(overrides);
+  const before = [context.readLimit.limit, context.writeLimit.limit];
+  expect(await move(key, { ...overrides, readLimit: context.readLimit, writeLimit: context.writeLimit })).toMatchObject(
+    { status: 'transferred' },
+  );
+  return [context.readLimit.limit < (before[0] ?? 0), context.writeLimit.limit < (before[1] ?? 0)];
+}
 
+describe('the limit of', () => {
   test.each([503, 429])('reads alone shrinks where the CDN says %d', async (status) => {
     const key = `limits/read-${status}`;
     clouds.break(
