@@ -216,8 +216,7 @@ export class WireConnection {
    */
   end(): boolean {
     const isComplete = this.#phase === 'complete';
-    // What is missing of a request would be taken from the next one.
-    const mayStay = isComplete && this.#unsentBytes === 0 && this.#head?.keepAlive === true && !this.#socket.destroyed;
+    const mayStay = isComplete && this.#head?.keepAlive === true && !this.#socket.destroyed;
     if (!mayStay) this.destroy(new WireError('WIRE_CLOSED', 'the rest of the answer is not wanted'));
     this.#window.release(isComplete);
     if (!mayStay) return false;
@@ -325,7 +324,8 @@ export class WireConnection {
     this.#window.flush();
     this.#phase = 'complete';
     this.#socket.setTimeout(0);
-    // Nobody needs the rest of the request any more, and who still sends it must not wait for it to be taken.
+    // Nobody needs the rest of the request any more, and who still sends it must not wait for it to be taken. It would
+    // also be missing from the next one: the connection is over.
     if (this.#unsentBytes > 0) this.#socket.destroy();
     this.#wake?.();
   }
