@@ -4,6 +4,7 @@ import type { ObjectDestination } from '@object-transfer/core/ports/object-desti
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { copyingSuite } from './object-destination-copying.ts';
 import { never, writeRequest, type DestinationFixture } from './object-destination-fixture.ts';
+import { uploadsSuite } from './object-destination-uploads.ts';
 import { HOSTILE_KEYS } from './object-source-keys.ts';
 
 /** Names that GCS accepts: the source's hostile ones but for `..`, which it forbids. */
@@ -28,6 +29,7 @@ export function objectDestinationSuite(open: () => Promise<DestinationFixture>):
   afterAll(() => fixture.close());
 
   copyingSuite(() => fixture);
+  uploadsSuite(() => fixture);
 
   async function list(prefix: string, more: { delimiter?: '/'; startOffset?: string; endOffset?: string } = {}) {
     const names: string[] = [];

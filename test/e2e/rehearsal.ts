@@ -29,6 +29,8 @@ export interface RunResult extends CommandResult {
 
 export const SOURCE_BUCKET = 'source';
 export const DESTINATION_BUCKET = 'destination';
+/** For temporary parts, where a test wants them apart. */
+export const PARTS_BUCKET = 'parts';
 
 /**
  * S3, CloudFront and GCS in this process, a directory for files, and the command line to run against them. Commands see an
@@ -78,7 +80,9 @@ export class Rehearsal {
     );
     const origin = { url: s3.url, bucket: SOURCE_BUCKET, credentials: options.s3Credentials };
     const cdn = adopt(await startCloudFrontServer({ origin, recordsPaths: true, ...options.distribution }));
-    const gcs = adopt(await startGcsServer({ buckets: [DESTINATION_BUCKET], intercept: options.interceptGcs }));
+    const gcs = adopt(
+      await startGcsServer({ buckets: [DESTINATION_BUCKET, PARTS_BUCKET], intercept: options.interceptGcs }),
+    );
     return new Rehearsal(directory, { s3, cdn, gcs }, starting.move());
   }
 

@@ -26,7 +26,16 @@ beforeEach(async () => {
 afterEach(() => rehearsal[Symbol.asyncDispose]());
 
 /** With leases that outlive every test: what a dead run held must be taken over, not waited for. */
-const FLAGS = ['--part-size-mib', '1', '--num-single-message', '1', '--lease-seconds', '600'];
+const FLAGS = [
+  '--parallel-from-mib',
+  '1',
+  '--part-size-mib',
+  '1',
+  '--num-single-message',
+  '1',
+  '--lease-seconds',
+  '600',
+];
 
 /** Resolves when objects have arrived, others are on their way, and the large one is there in parts. */
 async function halfWay(command: RunningCommand): Promise<void> {

@@ -1,10 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { ObjectDestination } from '@object-transfer/core/ports/object-destination';
 import { ByteBudget } from '@object-transfer/core/runtime/byte-budget';
 import { RateLimit } from '@object-transfer/core/runtime/rate-limit';
+import { createGcsObjectDestination } from '@object-transfer/core/storage/gcs-object-destination';
 import type { TransferContext, TransferOutcome } from '@object-transfer/worker/cdn-transfer/transfer-context';
 import { sweepParts, partsPrefix } from '@object-transfer/worker/cdn-transfer/sweep-parts';
 import { transferObject } from '@object-transfer/worker/cdn-transfer/transfer-object';
-import { Clouds, DESTINATION_BUCKET, firstTimes, isGet, never } from '../../fixtures/clouds.ts';
+import { Clouds, DESTINATION_BUCKET, firstTimes, isGet, never, PARTS_BUCKET } from '../../fixtures/clouds.ts';
 
 const PART_BYTES = 1000;
 
@@ -314,6 +316,77 @@ describe('what fails', () => {
     expect([context.readLimit.active, context.writeLimit.active]).toEqual([0, 0]);
     expect(await clouds.arrived('aborted/large')).toBeUndefined();
     expect(clouds.leftovers()).toEqual([]);
+  });
+});
+
+function openParts(): ObjectDestination {
+  return createGcsObjectDestination({ bucket: PARTS_BUCKET, emulatorHost: clouds.gcs.url });
+}
+
+describe('parts in another bucket', () => {
+  test('are never beside the objects, and are gone in the end', async () => {
+    const parts = openParts();
+    const body = content(PART_BYTES * 33 + 7);
+    const { etag } = clouds.put('elsewhere/large', body, { attributes: { contentType: 'image/png' } });
+    const seen = { beside: 0, apart: 0 };
+    clouds.break('gcs', () => {
+      const [beside, apart] = [DESTINATION_BUCKET, PARTS_BUCKET].map((bucket) => clouds.gcs.objects.names(bucket));
+      seen.beside += beside?.filter((name) => name.includes('.object-transfer-parts/')).length ?? 0;
+      seen.apart = Math.max(seen.apart, apart?.length ?? 0);
+      return false;
+    });
+    expect(await move('elsewhere/large', { parts })).toMatchObject({ status: 'transferred' });
+    await expectArrived('elsewhere/large', body);
+    expect(seen).toEqual({ beside: 0, apart: 37 });
+    expect((await clouds.arrived('elsewhere/large'))?.resource).toMatchObject({
+      contentType: 'image/png',
+      metadata: { 'x-goog-source-etag': etag },
+    });
+    await parts.close();
+  });
+
+  test('are gone where the object is lost', async () => {
+    const parts = openParts();
+    clouds.put('elsewhere/lost', content(PART_BYTES * 9));
+    clouds.break('gcs', ({ url = '' }, response) => {
+      if (!url.includes('/rewriteTo/')) return false;
+      response.writeHead(403).end();
+      return true;
+    });
+    expect(await move('elsewhere/lost', { parts })).toMatchObject({ error: { code: 'DESTINATION_FORBIDDEN' } });
+    expect(clouds.leftovers()).toEqual([]);
+    expect(await clouds.arrived('elsewhere/lost')).toBeUndefined();
+    await parts.close();
+  });
+
+  test('are compared with what was sent: one that GCS has stored otherwise is moved again', async () => {
+    const parts = openParts();
+    const body = content(PART_BYTES * 4);
+    clouds.put('elsewhere/compared', body);
+    clouds.break(
+      'gcs',
+      firstTimes(
+        1,
+        ({ url = '' }) => url.startsWith('/upload/'),
+        (response, request) => {
+          const stored = { name: 'x', generation: '1', size: String(PART_BYTES), crc32c: 'AAAAAA==' };
+          request.on('end', () => response.writeHead(200).end(JSON.stringify(stored)));
+        },
+      ),
+    );
+    expect(await move('elsewhere/compared', { parts })).toMatchObject({ status: 'transferred' });
+    await expectArrived('elsewhere/compared', body);
+    await parts.close();
+  });
+
+  test('of processes that are gone are swept there', async () => {
+    const parts = openParts();
+    const name = `${partsPrefix('', 'host:1:0000000a')}run/0`;
+    for (const bucket of [DESTINATION_BUCKET, PARTS_BUCKET]) clouds.gcs.objects.put(bucket, name, 'x');
+    expect(await sweepParts(parts, '', () => true, never)).toMatchObject({ deleted: 1, failed: 0 });
+    expect(clouds.leftovers()).toEqual([name]);
+    clouds.gcs.objects.remove(DESTINATION_BUCKET, name);
+    await parts.close();
   });
 });
 

@@ -47,3 +47,22 @@ test('has one listener on a signal, however many wait', () => {
   for (let i = 0; i < 1000; i++) onAbort(signal, () => undefined);
   expect(getEventListeners(signal, 'abort')).toHaveLength(1);
 });
+
+test('leaves nothing on a signal that nobody waits for any more', () => {
+  const { signal } = new AbortController();
+  const stops = [onAbort(signal, () => undefined), onAbort(signal, () => undefined)];
+  for (const stop of stops) stop();
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
+});
+
+test('calls back who waits after all others have stopped', () => {
+  const controller = new AbortController();
+  let calls = 0;
+  const stop = onAbort(controller.signal, () => undefined);
+  stop();
+  onAbort(controller.signal, () => calls++);
+  // Repeating it takes nobody else off.
+  stop();
+  controller.abort();
+  expect(calls).toBe(1);
+});

@@ -3,7 +3,12 @@
  * off an AbortSignal walks through all of its listeners; here each signal has one, and a set behind it.
  */
 
-const callbacksOf = new WeakMap<AbortSignal, Set<() => void>>();
+interface Waiting {
+  readonly callbacks: Set<() => void>;
+  readonly listener: () => void;
+}
+
+const waitingFor = new WeakMap<AbortSignal, Waiting>();
 
 /**
  * @param callback called once, at once where the signal has aborted already; must not throw
@@ -14,27 +19,28 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
     callback();
     return nothingToTakeOff;
   }
-  const callbacks = callbacksOf.get(signal) ?? listenTo(signal);
+  const { callbacks, listener } = waitingFor.get(signal) ?? listenTo(signal);
   // The same function may wait twice.
   const entry = () => callback();
   callbacks.add(entry);
   return () => {
-    callbacks.delete(entry);
+    if (!callbacks.delete(entry) || callbacks.size > 0 || signal.aborted) return;
+    // A signal made of others that is listened to lives as long as they do.
+    signal.removeEventListener('abort', listener);
+    waitingFor.delete(signal);
   };
 }
 
-function listenTo(signal: AbortSignal): Set<() => void> {
+function listenTo(signal: AbortSignal): Waiting {
   const callbacks = new Set<() => void>();
-  callbacksOf.set(signal, callbacks);
-  signal.addEventListener(
-    'abort',
-    () => {
-      for (const callback of callbacks) callback();
-      callbacks.clear();
-    },
-    { once: true },
-  );
-  return callbacks;
+  const listener = () => {
+    for (const callback of callbacks) callback();
+    callbacks.clear();
+  };
+  const waiting = { callbacks, listener };
+  waitingFor.set(signal, waiting);
+  signal.addEventListener('abort', listener, { once: true });
+  return waiting;
 }
 
 function nothingToTakeOff(): void {

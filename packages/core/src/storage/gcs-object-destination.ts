@@ -165,7 +165,9 @@ class GcsObjectDestination implements ObjectDestination {
       operation,
     };
     const isCheckedFromTheStart =
-      request.temporary === true || (request.md5 !== undefined && sizeBytes <= MAX_ONE_REQUEST_BYTES);
+      request.temporary === true ||
+      sizeBytes === 0 ||
+      (request.md5 !== undefined && sizeBytes <= MAX_ONE_REQUEST_BYTES);
     return isCheckedFromTheStart ? openMultipartUpload(context, request) : openResumableUpload(context, request);
   }
 

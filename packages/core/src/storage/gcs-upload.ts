@@ -1,4 +1,4 @@
-import { DestinationError } from '../domain/errors.ts';
+import { DestinationError, ObjectTransferError } from '../domain/errors.ts';
 import type { ObjectUpload, UploadRequest } from '../ports/object-destination.ts';
 import { unlessAborted } from '../runtime/unless-aborted.ts';
 import { gcsConnectionError, gcsStatusError, gcsUnreadableAnswer, type GcsOperation } from './gcs-failure.ts';
@@ -26,6 +26,8 @@ export interface GcsUploadContext {
 
 /** Chunks of a resumable upload are multiples of this, but for the last. */
 const CHUNK_UNIT_BYTES = 256 * 1024;
+/** GCS may be what the upload has failed at: nobody waits for it once more. */
+const CANCEL_MS = 5_000;
 /** As much of an answer as is looked at. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 
@@ -40,13 +42,18 @@ export async function openMultipartUpload(context: GcsUploadContext, request: Up
   const envelope = multipartEnvelope({ name, ...toGcsProperties(properties, storageClass), md5Hash });
   const query = queryString({ uploadType: 'multipart', ifGenerationMatch, fields: OBJECT_FIELDS });
   const token = context.tokens === undefined ? undefined : await unlessAborted(context.tokens.token(), request.signal);
-  const sending = new Sending(context, request.signal, token);
+  const sending = new Sending(context, request.signal, { token });
   await sending.begin('POST', `${context.uploadPath}?${query}`, {
     'content-type': envelope.contentType,
     'content-length': String(envelope.opening.length + sizeBytes + envelope.closing.length),
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   });
-  await sending.send(envelope.opening);
+  try {
+    await sending.send(envelope.opening);
+  } catch (error) {
+    sending.close();
+    throw error;
+  }
   return {
     write: (bytes) => sending.send(bytes),
     async finish() {
@@ -71,13 +78,25 @@ export async function openResumableUpload(context: GcsUploadContext, request: Up
   const tailStart = Math.floor((sizeBytes - 1) / CHUNK_UNIT_BYTES) * CHUNK_UNIT_BYTES;
   const tail: Buffer[] = [];
   let writtenBytes = 0;
-  const first = new Sending(context, signal, undefined);
+  const first = new Sending(context, signal, 'session');
+  const last = new Sending(context, signal, 'session');
+  let isFinished = false;
   const range = (start: number, end: number) => `bytes ${start}-${end - 1}/${sizeBytes}`;
+  const giveUp = async () => {
+    first.close();
+    last.close();
+    if (!isFinished) await cancelSession(context, sessionPath, signal);
+  };
   if (tailStart > 0) {
-    await first.begin('PUT', sessionPath, {
-      'content-length': String(tailStart),
-      'content-range': range(0, tailStart),
-    });
+    try {
+      await first.begin('PUT', sessionPath, {
+        'content-length': String(tailStart),
+        'content-range': range(0, tailStart),
+      });
+    } catch (error) {
+      await giveUp();
+      throw error;
+    }
   }
   return {
     async write(bytes) {
@@ -89,19 +108,17 @@ export async function openResumableUpload(context: GcsUploadContext, request: Up
     },
     async finish(crc32c) {
       if (tailStart > 0) checkPersisted(await first.answer(308), tailStart, context.operation);
-      const last = new Sending(context, signal, undefined);
       await last.begin('PUT', sessionPath, {
         'content-length': String(sizeBytes - tailStart),
         'content-range': range(tailStart, sizeBytes),
         'x-goog-hash': `crc32c=${encodeCrc32c(crc32c)}`,
       });
       await last.send(...tail);
-      return parseGcsObject((await last.answer()).text, context.operation);
+      const { text } = await last.answer();
+      isFinished = true;
+      return parseGcsObject(text, context.operation);
     },
-    async abort() {
-      first.close();
-      await cancelSession(context, sessionPath, signal);
-    },
+    abort: giveUp,
   };
 }
 
@@ -124,26 +141,38 @@ async function startSession(context: GcsUploadContext, request: UploadRequest): 
   throw gcsUnreadableAnswer(operation, new TypeError('the upload session has no address at this host'));
 }
 
-/** What is left of a session costs nothing and ends by itself after a week. */
+/** What is left of a session costs nothing and ends by itself after a week: that it is not cancelled is no failure. */
 async function cancelSession(context: GcsUploadContext, path: string, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
+  const either = AbortSignal.any([signal, AbortSignal.timeout(CANCEL_MS)]);
   try {
-    await context.api.exchange({ method: 'DELETE', path, operation: context.operation, signal });
+    await context.api.exchange({ method: 'DELETE', path, operation: context.operation, signal: either });
   } catch (error) {
     // 499 is how GCS says that it is cancelled.
-    if (!(error instanceof DestinationError)) throw error;
+    if (!(error instanceof ObjectTransferError) && !either.aborted) throw error;
   }
 }
 
 /** GCS may have kept less than it was sent. */
 function checkPersisted({ headers }: Answer, bytes: number, operation: GcsOperation): void {
   if (headerText(headers, 'range') === `bytes=0-${bytes - 1}`) return;
-  throw new DestinationError(
-    'DESTINATION_UNAVAILABLE',
-    `${operation.op} ${operation.destination}: GCS has kept ${headerText(headers, 'range') ?? 'nothing'} of ${bytes} bytes`,
-    { op: operation.op, destination: operation.destination },
-  );
+  const kept = headerText(headers, 'range') ?? 'nothing';
+  throw toBeSentAgain(operation, `GCS has kept ${kept} of ${bytes} bytes`);
 }
+
+function toBeSentAgain({ op, destination }: GcsOperation, reason: string, httpStatus?: number): DestinationError {
+  return new DestinationError('DESTINATION_UNAVAILABLE', `${op} ${destination}: ${reason}`, {
+    op,
+    destination,
+    httpStatus,
+  });
+}
+
+/**
+ * A session that is gone, or that has not got all of its bytes: a new one may do better.
+ * @see https://cloud.google.com/storage/docs/performing-resumable-uploads#handling-errors
+ */
+const SESSION_OVER: ReadonlySet<number> = new Set([308, 404, 410]);
 
 interface Answer {
   readonly headers: ResponseHeaders;
@@ -155,12 +184,19 @@ class Sending {
   readonly #context: GcsUploadContext;
   readonly #signal: AbortSignal;
   readonly #token: string | undefined;
+  readonly #isInSession: boolean;
   #exchange: WireExchange | undefined;
 
-  constructor(context: GcsUploadContext, signal: AbortSignal, token: string | undefined) {
+  /** @param proof the token that it bears; the address of a session is proof enough */
+  constructor(
+    context: GcsUploadContext,
+    signal: AbortSignal,
+    proof: 'session' | { readonly token: string | undefined },
+  ) {
     this.#context = context;
     this.#signal = signal;
-    this.#token = token;
+    this.#isInSession = proof === 'session';
+    this.#token = proof === 'session' ? undefined : proof.token;
   }
 
   async begin(method: WireRequest['method'], path: string, headers: WireRequest['headers']): Promise<void> {
@@ -194,14 +230,14 @@ class Sending {
     const { status, headers, text } = await this.#takeAnswer(exchange);
     const isRight = wanted === undefined ? status >= 200 && status < 300 : status === wanted;
     if (isRight) return { headers, text };
+    if (status >= 200 && status < 300) throw gcsUnreadableAnswer(operation, new TypeError(`HTTP ${status} too early`));
     if (status === 401 && this.#token !== undefined && tokens !== undefined) {
       // Revoked before its time. The bytes are gone: they are to be sent once more, with another token.
       tokens.discard(this.#token);
-      throw new DestinationError(
-        'DESTINATION_UNAVAILABLE',
-        `${operation.op} ${operation.destination}: the access token was refused`,
-        { op: operation.op, destination: operation.destination, httpStatus: status },
-      );
+      throw toBeSentAgain(operation, 'the access token was refused', status);
+    }
+    if (this.#isInSession && SESSION_OVER.has(status)) {
+      throw toBeSentAgain(operation, `the upload session ended with HTTP ${status}`, status);
     }
     throw gcsStatusError(operation, status, headers, text);
   }

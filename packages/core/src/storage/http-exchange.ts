@@ -82,6 +82,7 @@ class Exchange implements Dispatcher.DispatchHandler, HttpAnswer, AsyncIterator<
   async take(maxBytes: number): Promise<BoundedBody> {
     this.#collects = true;
     this.#limitBytes = maxBytes;
+    if (this.#unreadBytes <= maxBytes) this.#controller?.resume();
     while (this.#end === 'none' && this.#unreadBytes <= maxBytes) await this.#progress();
     if (this.#end === 'failed') throw this.#error;
     const complete = this.#unreadBytes <= maxBytes;

@@ -101,11 +101,14 @@ export class ReceiveWindow {
     return next;
   }
 
-  /** Gives everything back. */
-  release(): void {
+  /**
+   * Gives everything back.
+   * @param isRoomFree false where somebody may yet write into {@link room}: that block is left to the garbage collector
+   */
+  release(isRoomFree: boolean): void {
     this.#giveBackTaken();
     for (const { block } of this.#ready.splice(0)) this.#giveBack(block);
-    if (this.#filling !== undefined) this.#giveBack(this.#filling.block);
+    if (this.#filling !== undefined && isRoomFree) this.#giveBack(this.#filling.block);
     this.#filling = undefined;
     this.#overflow.length = 0;
   }

@@ -48,7 +48,11 @@ export class WireConnection {
   #isUsable = false;
   #isPaused = false;
   #isEager = false;
-  #isSending = false;
+  /** The other side has said that it will send no more, while some of what it had sent was still waiting. */
+  #isAtEnd = false;
+  /** Of the request's body, not taken by the socket yet. */
+  #unsentBytes = 0;
+  #isRequestEnded = false;
   #wake: (() => void) | undefined;
 
   /** @param onUsable called when the connection is ready, or has failed to become so */
@@ -91,7 +95,7 @@ export class WireConnection {
       .on('end', () => this.#onEnd())
       .on('error', (error) => this.destroy(error))
       .on('close', () => {
-        this.destroy(new WireError('WIRE_CLOSED', 'the other side closed the connection'));
+        if (!this.#isAtEnd) this.destroy(new WireError('WIRE_CLOSED', 'the other side closed the connection'));
         onUsable(this.#failure);
       })
       .resume();
@@ -106,21 +110,37 @@ export class WireConnection {
     return this.#phase !== 'head';
   }
 
-  /** Begins an exchange. */
-  begin(): void {
+  /**
+   * Begins an exchange.
+   * @param bodyBytes of the request
+   * @throws what has broken the connection since it was found usable
+   */
+  begin(bodyBytes: number): void {
+    if (this.#phase === 'failed') throw this.#failure;
     if (this.#phase !== 'idle') throw new TypeError(`an exchange cannot begin on a connection that is ${this.#phase}`);
     this.#phase = 'head';
-    this.#isSending = true;
+    this.#unsentBytes = bodyBytes;
+    this.#isRequestEnded = false;
     this.#head = undefined;
     this.#headBytes = Buffer.alloc(0);
     this.#socket.ref();
   }
 
+  /** Sends the head of the request. @throws what broke the connection */
+  sendHead(head: Buffer): Promise<void> {
+    return this.#write([head]);
+  }
+
   /**
-   * Sends a part of the request. @returns once the bytes have been taken, so that their buffer may be used again
-   * @throws what broke the connection
+   * Sends a part of the request's body. @returns once the bytes have been taken, so that their buffer may be used again
+   * @throws what broke the connection: also that the answer came whole before all was sent
    */
-  send(...pieces: readonly Uint8Array[]): Promise<void> {
+  async send(...pieces: readonly Uint8Array[]): Promise<void> {
+    await this.#write(pieces);
+    for (const { length } of pieces) this.#unsentBytes -= length;
+  }
+
+  #write(pieces: readonly Uint8Array[]): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#phase === 'failed') {
         reject(this.#failure);
@@ -149,7 +169,7 @@ export class WireConnection {
 
   /** The request is out: from now on the answer is waited for. */
   endRequest(): void {
-    this.#isSending = false;
+    this.#isRequestEnded = true;
     if (this.#phase === 'head') this.#socket.setTimeout(this.#settings.headersTimeoutMs);
   }
 
@@ -184,12 +204,11 @@ export class WireConnection {
    * @returns whether another one may begin
    */
   end(): boolean {
-    const mayStay = this.#phase === 'complete' && !this.#isSending && this.#head?.keepAlive === true;
-    this.#window.release();
-    if (!mayStay) {
-      this.destroy(new WireError('WIRE_CLOSED', 'the rest of the answer is not wanted'));
-      return false;
-    }
+    const isComplete = this.#phase === 'complete';
+    const mayStay = isComplete && this.#head?.keepAlive === true && !this.#socket.destroyed;
+    if (!mayStay) this.destroy(new WireError('WIRE_CLOSED', 'the rest of the answer is not wanted'));
+    this.#window.release(isComplete);
+    if (!mayStay) return false;
     this.#phase = 'idle';
     // A process that has nothing else to do must not wait for it.
     this.#socket.setTimeout(KEEP_ALIVE_MS).unref();
@@ -224,6 +243,11 @@ export class WireConnection {
       this.destroy(error);
     }
     if (this.#phase !== 'body' || this.#window.room !== undefined) return true;
+    if (this.#unsentBytes > 0) {
+      // Who still sends does not read: each would wait for the other. What is there of the answer is enough.
+      this.destroy(new WireError('WIRE_PROTOCOL', 'a long answer came before the end of the request'));
+      return true;
+    }
     this.#isPaused = true;
     // Waiting for the consumer is not the other side's fault.
     this.#socket.setTimeout(0);
@@ -288,6 +312,9 @@ export class WireConnection {
     this.#window.flush();
     this.#phase = 'complete';
     this.#socket.setTimeout(0);
+    // Nobody needs the rest of the request any more, and who still sends it must not wait for it to be taken. It would
+    // also be missing from the next one: the connection is over.
+    if (this.#unsentBytes > 0) this.#socket.destroy();
     this.#wake?.();
   }
 
@@ -300,13 +327,19 @@ export class WireConnection {
     } catch (error) {
       this.destroy(error);
     }
-    if (this.#window.room === undefined) return;
+    // The end of the body may have been among what waited; the socket goes on for the next answer then.
+    if (this.#phase === 'body' && this.#window.room === undefined) return;
     this.#isPaused = false;
     if (this.#phase === 'body') this.#socket.setTimeout(this.#settings.bodyTimeoutMs);
     this.#socket.resume();
+    if (this.#isAtEnd) this.#onEnd();
   }
 
   #onEnd(): void {
+    if (this.#phase === 'body' && this.#window.hasOverflow) {
+      this.#isAtEnd = true;
+      return;
+    }
     if (this.#phase === 'body' && this.#decoder?.close() === true) this.#complete();
     this.destroy(new WireError('WIRE_CLOSED', 'the other side closed the connection'));
   }
@@ -317,8 +350,8 @@ export class WireConnection {
     if (this.#phase === 'idle') return new WireError('WIRE_CLOSED', 'the connection was not used any more');
     if (this.#phase !== 'head')
       return new WireError('WIRE_BODY_TIMEOUT', `nothing of the body for ${bodyTimeoutMs} ms`);
-    return this.#isSending
-      ? new WireError('WIRE_BODY_TIMEOUT', `nothing of the request was taken for ${bodyTimeoutMs} ms`)
-      : new WireError('WIRE_HEADERS_TIMEOUT', `no answer within ${headersTimeoutMs} ms`);
+    return this.#isRequestEnded
+      ? new WireError('WIRE_HEADERS_TIMEOUT', `no answer within ${headersTimeoutMs} ms`)
+      : new WireError('WIRE_BODY_TIMEOUT', `nothing of the request was taken for ${bodyTimeoutMs} ms`);
   }
 }

@@ -38,6 +38,7 @@ export class WirePool {
   readonly #settings: HttpPoolSettings;
   readonly #connections = new Set<WireConnection>();
   #idle: WireConnection[] = [];
+  #isClosed = false;
   /** Of the latest TLS connection: the next one need not begin from nothing. */
   #session: Buffer | undefined;
 
@@ -59,20 +60,27 @@ export class WirePool {
   async begin(request: WireRequest): Promise<WireExchange> {
     const { signal } = request;
     signal.throwIfAborted();
+    const head = Buffer.from(headOf(request, this.#hostHeader), 'latin1');
+    if (this.#isClosed) throw poolClosed();
     const connection = this.#takeIdle() ?? (await this.#connect(signal));
-    connection.begin();
+    connection.begin(Number(request.headers['content-length'] ?? 0));
     const stopListening = onAbort(signal, () => connection.destroy(signal.reason));
     let isClosed = false;
+    // By the time of a call that comes too late the connection may be somebody else's.
+    const own = () => {
+      if (isClosed) throw new TypeError('the exchange has been closed');
+      return connection;
+    };
     const exchange: WireExchange = {
       get isAnswered() {
-        return connection.isAnswered;
+        return isClosed || connection.isAnswered;
       },
-      send: (...pieces) => connection.send(...pieces),
-      answer: () => {
-        connection.endRequest();
+      send: async (...pieces) => own().send(...pieces),
+      answer: async () => {
+        own().endRequest();
         return connection.readHead();
       },
-      readBlock: (want) => connection.readBlock(want),
+      readBlock: async (want) => own().readBlock(want),
       close: () => {
         if (isClosed) return;
         isClosed = true;
@@ -82,7 +90,7 @@ export class WirePool {
       },
     };
     try {
-      await connection.send(Buffer.from(headOf(request, this.#hostHeader), 'latin1'));
+      await connection.sendHead(head);
       return exchange;
     } catch (error) {
       exchange.close();
@@ -92,7 +100,8 @@ export class WirePool {
 
   /** Breaks off what is under way. */
   close(): void {
-    for (const connection of this.#connections) connection.destroy(new WireError('WIRE_CLOSED', 'the pool was closed'));
+    this.#isClosed = true;
+    for (const connection of this.#connections) connection.destroy(poolClosed());
     this.#connections.clear();
     this.#idle = [];
   }
@@ -131,11 +140,18 @@ export class WirePool {
   }
 }
 
+function poolClosed(): WireError {
+  return new WireError('WIRE_CLOSED', 'the pool was closed');
+}
+
+/** Letters beyond Latin-1 would lose their upper byte, and what is left of them may be a line end. */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
 function headOf({ method, path, headers }: WireRequest, host: string): string {
+  if (!/^[!-~]+$/.test(path)) throw new TypeError('the path is not percent-encoded');
   let head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n`;
   for (const [name, value] of Object.entries(headers)) {
-    // oxlint-disable-next-line no-control-regex
-    if (/[\x00\r\n]/.test(value)) throw new TypeError(`the header ${name} holds a line end`);
+    if (!HEADER_VALUE.test(value)) throw new TypeError(`the header ${name} holds what no header can`);
     head += `${name}: ${value}\r\n`;
   }
   return `${head}\r\n`;
