@@ -43,7 +43,14 @@ describe('run', () => {
   it('moves no more bytes per second than max_bandwidth, large objects in parts among them', async () => {
     putObjects('small', 8, MIB / 4);
     putObjects('large', 1, 2 * MIB);
-    const { report, stderr } = await runVerified('--max-bandwidth', '1MiB', '--part-size-mib', '1');
+    const { report, stderr } = await runVerified(
+      '--max-bandwidth',
+      '1MiB',
+      '--part-size-mib',
+      '1',
+      '--parallel-from-mib',
+      '1',
+    );
     expect(report.bytes.transferred).toBe(4 * MIB);
     expect(report.elapsedMs).toBeGreaterThanOrEqual(3000);
     expect(shares(stderr)[0]).toMatchObject({ liveWorkers: 1, bytesPerSecond: MIB });

@@ -122,7 +122,16 @@ describe('run', () => {
     rehearsal.source.put('folder-0/large', large);
     rehearsal.source.put('folder-00/not-in-the-folder', 'x');
     const buckets = ['--from', `s3://${SOURCE_BUCKET}/folder-0`, '--to', `gs://${DESTINATION_BUCKET}/copy/of`];
-    const flags = ['--cdn', `${rehearsal.cdn.url}/`, '--processes', '2', '--part-size-mib', '1'];
+    const flags = [
+      '--cdn',
+      `${rehearsal.cdn.url}/`,
+      '--processes',
+      '2',
+      '--part-size-mib',
+      '1',
+      '--parallel-from-mib',
+      '1',
+    ];
     expectExitCode(await rehearsal.command('run', ...buckets, ...flags), 0);
     expect(await rehearsal.destination()).toEqual(contentsBelow('folder-0/', 'copy/of/'));
   });

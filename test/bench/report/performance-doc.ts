@@ -48,11 +48,13 @@ function notes(measurements: readonly Measurement[]): string {
 function budgetTable(budgets: readonly BudgetResult[]): string {
   return markdown(
     ['budget', 'measured', 'of the budget'],
-    budgets.map(({ budget, value, ratio }) => [
-      budget,
-      format(value),
-      `${ratio.toFixed(2)}${ratio <= 1 ? '' : ' (broken)'}`,
-    ]),
+    budgets
+      .filter(({ value }) => !Number.isNaN(value))
+      .map(({ budget, value, ratio }) => [
+        budget,
+        format(value),
+        `${ratio.toFixed(2)}${ratio <= 1 ? '' : ' (broken)'}`,
+      ]),
   );
 }
 

@@ -31,6 +31,7 @@ export function textBudgets(results: readonly BudgetResult[]): string {
 }
 
 function describeBudget({ budget, value, ratio }: BudgetResult): string {
+  if (Number.isNaN(value)) return `not measured                ${budget}`;
   return `${ratio <= 1 ? 'kept  ' : 'BROKEN'}  ${ratio.toFixed(2)} of the budget  ${budget}: ${format(value)}`;
 }
 

@@ -11,7 +11,7 @@ const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 
 export const OURS = 'object-transfer run';
-const OURS_IN_PARTS = 'object-transfer run, in parts';
+export const OURS_IN_PARTS = 'object-transfer run, in parts';
 export const OURS_IN_TWO = 'object-transfer run, 2 processes';
 
 /** So many that what a start costs does not count. The others take minutes for as many, and their share of a start is small. */
@@ -56,6 +56,19 @@ export async function measureLarge({ share, rounds }: ScenarioSize): Promise<rea
   const units = (objects * 256 * MIB) / GIB;
   const clients = [objectTransfer(OURS), objectTransfer(OURS_IN_PARTS, '--parallel-from-mib', '64'), RCLONE];
   return measureTransfers({ name: 'large', source, objects, unit: 'GiB', units, clients, rounds });
+}
+
+/**
+ * What takes the most memory: large objects, and those that just deserve a stream, with as many under way as the settings allow
+ * from the first moment on.
+ */
+export async function measureMemory({ share, rounds }: ScenarioSize): Promise<readonly Measurement[]> {
+  const objects = Math.round(1800 * share);
+  const small = [600_000, 200_000, 60_000, 1_500_000].flatMap((bytes) => Array.from({ length: 5 }, () => bytes));
+  const sizesBytes = [24 * MIB, ...small.slice(1)];
+  const source = { generated: [{ count: objects, sizesBytes }] };
+  const clients = [objectTransfer(OURS, '--initial-concurrency', '128')];
+  return measureTransfers({ name: 'memory', source, objects, unit: 'object', units: objects, clients, rounds });
 }
 
 /** Small objects again, by one process and by two. */

@@ -18,6 +18,8 @@ import { openSourceBucket, type SourceBucket } from './source-bucket.ts';
  * third. Below, the smaller share of it is not worth a second way to send requests.
  */
 const STREAM_FROM_BYTES = 32 * 1024;
+/** From here on a session's two further requests are worth the memory that they save. */
+const SESSION_FROM_BYTES = 1024 * 1024;
 
 type WorkerSettings = ModuleSettings<typeof WORKER_CDN_TRANSFER>;
 
@@ -66,6 +68,7 @@ export async function openTransfers(
     storageClassFor: storageClassMap(settings.gcsStorageClass),
     retryPolicy: { ...DEFAULT_RETRY_POLICY, maxAttempts: settings.maxAttempts },
     streamFromBytes: STREAM_FROM_BYTES,
+    sessionFromBytes: SESSION_FROM_BYTES,
     parallelFromBytes: settings.parallelFromBytes,
     partSizeBytes: settings.partSizeBytes,
     parts,

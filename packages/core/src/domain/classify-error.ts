@@ -28,9 +28,15 @@ export function classifyError(error: unknown): ErrorClass {
   if (!(error instanceof ObjectTransferError)) return { retryable: false, overload: false, retryAfterMs: undefined };
   return {
     retryable: error.retryable,
-    overload: (error.httpStatus !== undefined && OVERLOAD_STATUSES.has(error.httpStatus)) || isTimeout(error.cause),
+    overload: isOverload(error),
     retryAfterMs: error.retryAfterMs,
   };
+}
+
+function isOverload({ code, httpStatus, cause }: ObjectTransferError): boolean {
+  // GCS says so with 403, too.
+  if (code === 'SOURCE_THROTTLED' || code === 'DESTINATION_THROTTLED') return true;
+  return (httpStatus !== undefined && OVERLOAD_STATUSES.has(httpStatus)) || isTimeout(cause);
 }
 
 function isTimeout(cause: unknown): boolean {

@@ -107,7 +107,8 @@ describe('an error', () => {
 
 describe('classification', () => {
   test.each(RETRYABLE.map((error) => [error.code, error] as const))('%s may pass', (_code, error) => {
-    expect(classifyError(error)).toEqual({ retryable: true, overload: false, retryAfterMs: undefined });
+    const overload = error.code.endsWith('_THROTTLED');
+    expect(classifyError(error)).toEqual({ retryable: true, overload, retryAfterMs: undefined });
   });
 
   test.each(FINAL.map((error) => [error.code, error] as const))('%s is final', (_code, error) => {

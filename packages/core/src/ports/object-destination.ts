@@ -52,8 +52,14 @@ export interface UploadRequest extends WriteTarget {
 export interface ObjectUpload {
   /** Resolves once the bytes have been taken: their buffer is the caller's again. */
   write(bytes: Uint8Array): Promise<void>;
-  /** To be called after exactly as many bytes as were announced. @param crc32c of them all. @returns what GCS has stored */
+  /**
+   * To be called after exactly as many bytes as were announced.
+   * @param crc32c of them all
+   * @returns what GCS has stored
+   */
   finish(crc32c: number): Promise<DestinationObject>;
+  /** True where {@link finish} has failed and may be called again: GCS has kept the bytes. */
+  readonly mayFinishAgain: boolean;
   /** Gives up: nothing will be under the name. After an end it does nothing. */
   abort(): Promise<void>;
 }

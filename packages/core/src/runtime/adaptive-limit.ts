@@ -70,7 +70,10 @@ export class AdaptiveLimit {
       this.#active++;
     }
     const halvings = this.#halvings;
-    return new AdaptivePermit((outcome, weight) => this.#finish(outcome, weight, halvings));
+    return new AdaptivePermit({
+      release: (outcome, weight) => this.#finish(outcome, weight, halvings),
+      slowDown: () => this.#halve(halvings),
+    });
   }
 
   #wait(signal: AbortSignal): Promise<void> {
@@ -92,11 +95,7 @@ export class AdaptiveLimit {
     this.#roundFinished++;
     if (outcome === 'succeeded') this.#roundWeight += weight;
     if (outcome === 'overload' && halvingsAtStart === this.#halvings) {
-      this.#limit = Math.max(this.#options.min, Math.floor(this.#limit / 2));
-      this.#halvings++;
-      this.#bestRate = 0;
-      this.#lastGrowth = 0;
-      this.#beginRound();
+      this.#halve(halvingsAtStart);
     } else if (this.#roundFinished >= this.#limit && this.#now() - this.#roundStart >= MIN_ROUND_MS) {
       this.#judgeRound();
     }
@@ -106,6 +105,15 @@ export class AdaptiveLimit {
       this.#active++;
       grant();
     }
+  }
+
+  #halve(halvingsAtStart: number): void {
+    if (halvingsAtStart !== this.#halvings) return;
+    this.#limit = Math.max(this.#options.min, Math.floor(this.#limit / 2));
+    this.#halvings++;
+    this.#bestRate = 0;
+    this.#lastGrowth = 0;
+    this.#beginRound();
   }
 
   #judgeRound(): void {
@@ -135,19 +143,30 @@ export class AdaptiveLimit {
   }
 }
 
+/** What a permit tells its limit. */
+interface PermitListener {
+  release(outcome: RequestOutcome, weight: number): void;
+  slowDown(): void;
+}
+
 /** A place under the limit; must be released exactly once, which later calls do not repeat. */
 export class AdaptivePermit {
-  readonly #onRelease: (outcome: RequestOutcome, weight: number) => void;
+  readonly #listener: PermitListener;
   #released = false;
 
-  constructor(onRelease: (outcome: RequestOutcome, weight: number) => void) {
-    this.#onRelease = onRelease;
+  constructor(listener: PermitListener) {
+    this.#listener = listener;
+  }
+
+  /** The request was told to slow down, and goes on all the same. */
+  slowDown(): void {
+    if (!this.#released) this.#listener.slowDown();
   }
 
   /** @param weight what the request achieved, in any unit that all requests under this limit share */
   release(outcome: RequestOutcome, weight: number): void {
     if (this.#released) return;
     this.#released = true;
-    this.#onRelease(outcome, weight);
+    this.#listener.release(outcome, weight);
   }
 }

@@ -5,17 +5,17 @@ import { onAbort } from './on-abort.ts';
  * is not starved by small ones.
  */
 export class ByteBudget {
-  readonly #capacityBytes: number;
+  readonly capacityBytes: number;
   #freeBytes: number;
   readonly #waiting: { readonly bytes: number; readonly grant: () => void }[] = [];
 
   constructor(capacityBytes: number) {
-    this.#capacityBytes = capacityBytes;
+    this.capacityBytes = capacityBytes;
     this.#freeBytes = capacityBytes;
   }
 
   get usedBytes(): number {
-    return this.#capacityBytes - this.#freeBytes;
+    return this.capacityBytes - this.#freeBytes;
   }
 
   /**
@@ -26,7 +26,7 @@ export class ByteBudget {
    */
   async acquire(bytes: number, signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
-    const taken = Math.min(bytes, this.#capacityBytes);
+    const taken = Math.min(bytes, this.capacityBytes);
     if (this.#waiting.length > 0 || taken > this.#freeBytes) await this.#wait(taken, signal);
     else this.#freeBytes -= taken;
     let released = false;

@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort.ts';
+
 /**
  * How much may be taken per second: a token bucket that fills at the rate and holds a second's worth at most.
  *
@@ -76,18 +78,17 @@ export class RateLimit {
       const waiter: Waiter = {
         amount,
         grant: () => {
-          signal.removeEventListener('abort', onAbort);
+          stopListening();
           resolve();
         },
         before: this.#last,
         after: undefined,
       };
-      const onAbort = () => {
+      const stopListening = onAbort(signal, () => {
         this.#leave(waiter);
         this.#grantWaiting();
         reject(signal.reason as Error);
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
+      });
       if (this.#last === undefined) this.#first = waiter;
       else this.#last.after = waiter;
       this.#last = waiter;

@@ -26,7 +26,9 @@ import {
 import { listGcsObjects } from './gcs-object-listing.ts';
 import { rewriteGcsObject } from './gcs-object-rewrite.ts';
 import { createGcsTokenSource, type GcsTokenSource } from './gcs-token-source.ts';
-import { openMultipartUpload, openResumableUpload, type GcsUploadContext } from './gcs-upload.ts';
+import type { GcsUploadContext } from './gcs-sending.ts';
+import { openResumableUpload } from './gcs-upload-session.ts';
+import { openMultipartUpload } from './gcs-upload.ts';
 import type { HttpPoolSettings } from './http-pool.ts';
 import { openConnections, type ObjectConnections } from './object-connections.ts';
 import { readAheadBudget } from './listing/list-in-segments.ts';

@@ -12,6 +12,8 @@ export function openCollectedUpload(destination: ObjectDestination, request: Upl
       content.push(Buffer.from(bytes));
       return Promise.resolve();
     },
+    // As often as one likes: it is all there.
+    mayFinishAgain: true,
     finish: (crc32c) => destination.write({ ...target, content, crc32c }),
     abort: () => Promise.resolve(),
   };

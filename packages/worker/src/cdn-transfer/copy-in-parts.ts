@@ -2,10 +2,12 @@ import { combineCrc32c } from '@object-transfer/core/domain/crc32c-combine';
 import { TransferError } from '@object-transfer/core/domain/errors';
 import type { ComposePart } from '@object-transfer/core/ports/object-destination';
 import { retry } from '@object-transfer/core/runtime/retry';
+import { adoptExisting } from './adopt-existing.ts';
 import { destinationProperties } from './destination-properties.ts';
 import { moveParts } from './move-parts.ts';
 import { composeGroups } from './plan-parts.ts';
 import { TEMPORARY_STORAGE_CLASS, TemporaryObjects } from './temporary-objects.ts';
+import { underWriteLimit } from './under-limit.ts';
 import { isSameContent, verifyWritten } from './verify-written.ts';
 import type { TransferContext, TransferOutcome, TransferPlan } from './transfer-context.ts';
 
@@ -34,8 +36,7 @@ export async function copyInParts(
     const crc32c = parts.reduce((crc, part) => combineCrc32c(crc, part.crc32c, part.sizeBytes), 0);
     const properties = destinationProperties(content, expected.etag);
     if (context.overwrite !== 'always' && found !== undefined && isSameContent(found, expected.sizeBytes, crc32c)) {
-      await rates.writes.take(1, signal);
-      await destination.updateProperties(plan.name, found.generation, properties, signal);
+      await adoptExisting(context, plan, content, signal);
       return { status: 'skipped' };
     }
     const source = await composeWhole(context, plan, parts, crc32c, temporary, signal);
@@ -51,7 +52,7 @@ export async function copyInParts(
     // Every byte is there by now: a failure that may pass must not move them again.
     const written = await retry(context.retryPolicy, { signal }, async () => {
       await rates.writes.take(1, signal);
-      return destination.rewrite(rewrite);
+      return underWriteLimit(context, 0, signal, () => destination.rewrite(rewrite));
     });
     await verifyWritten(context, written, expected, crc32c, signal);
     return {
@@ -82,7 +83,8 @@ async function composeWhole(
     const name = temporary.name();
     const composed = await retry(context.retryPolicy, { signal }, async () => {
       await context.rates.writes.take(1, signal);
-      return context.parts.compose({ name, parts: group, storageClass: TEMPORARY_STORAGE_CLASS, signal });
+      const request = { name, parts: group, storageClass: TEMPORARY_STORAGE_CLASS, signal };
+      return underWriteLimit(context, 0, signal, () => context.parts.compose(request));
     });
     temporary.written(name, composed.generation);
     return composed;

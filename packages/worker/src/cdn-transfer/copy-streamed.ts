@@ -1,13 +1,12 @@
 import { hasMd5EtagForm } from '@object-transfer/core/domain/source-object';
 import type { UploadRequest } from '@object-transfer/core/ports/object-destination';
+import type { ObjectContent } from '@object-transfer/core/ports/object-source';
+import { adoptExisting } from './adopt-existing.ts';
 import { openCollectedUpload } from './collected-upload.ts';
 import { destinationProperties } from './destination-properties.ts';
 import { relayContent } from './relay-content.ts';
 import type { TransferContext, TransferOutcome, TransferPlan } from './transfer-context.ts';
-import { verifyWritten } from './verify-written.ts';
-
-/** From here on a session's two further requests are worth the memory that they save. */
-const SESSION_FROM_BYTES = 1024 * 1024;
+import { isSameContent, verifyWritten } from './verify-written.ts';
 
 /**
  * One GET and one upload that goes on while the bytes come, whatever the size. GCS holds what it has received against the
@@ -20,25 +19,28 @@ export async function copyStreamed(
   signal: AbortSignal,
 ): Promise<TransferOutcome> {
   const { expected, found, name, route } = plan;
-  const { content, written, sizeBytes, crc32c } = await relayContent(
-    context,
-    plan,
-    async (opened) => {
-      const md5 = opened.etagMayBeMd5 && hasMd5EtagForm(expected.etag) ? expected.etag : undefined;
-      const request: UploadRequest = {
-        name,
-        sizeBytes: expected.sizeBytes,
-        properties: destinationProperties(opened, expected.etag),
-        storageClass: context.storageClassFor(opened.storageClass),
-        md5,
-        ifGenerationMatch: found?.generation ?? '0',
-        signal,
-      };
-      const isCollected = md5 === undefined && expected.sizeBytes < SESSION_FROM_BYTES;
-      return isCollected ? openCollectedUpload(context.destination, request) : context.destination.openUpload(request);
-    },
-    signal,
-  );
+  const openUpload = async (content: ObjectContent) => {
+    const md5 = content.etagMayBeMd5 && hasMd5EtagForm(expected.etag) ? expected.etag : undefined;
+    const request: UploadRequest = {
+      name,
+      sizeBytes: expected.sizeBytes,
+      properties: destinationProperties(content, expected.etag),
+      storageClass: context.storageClassFor(content.storageClass),
+      md5,
+      ifGenerationMatch: found?.generation ?? '0',
+      signal,
+    };
+    const isCollected = md5 === undefined && expected.sizeBytes < context.sessionFromBytes;
+    return isCollected ? openCollectedUpload(context.destination, request) : context.destination.openUpload(request);
+  };
+  const isThere = (crc32c: number) =>
+    context.overwrite !== 'always' && found !== undefined && isSameContent(found, expected.sizeBytes, crc32c);
+  const relayed = await relayContent(context, { expected, route, openUpload, isThere }, signal);
+  const { content, written, sizeBytes, crc32c } = relayed;
+  if (written === undefined) {
+    await adoptExisting(context, plan, content, signal);
+    return { status: 'skipped' };
+  }
   await verifyWritten(context, written, expected, crc32c, signal);
   return {
     status: 'transferred',

@@ -1,4 +1,5 @@
 import { hasMd5EtagForm } from '@object-transfer/core/domain/source-object';
+import { adoptExisting } from './adopt-existing.ts';
 import { destinationProperties } from './destination-properties.ts';
 import { readContent } from './read-content.ts';
 import { isSameContent, verifyWritten } from './verify-written.ts';
@@ -16,23 +17,23 @@ export async function copyWhole(
 ): Promise<TransferOutcome> {
   const { expected, found, route } = plan;
   const { sizeBytes } = expected;
-  const releaseBytes = await context.budget.acquire(sizeBytes, signal);
+  // As it came, and once more as the body of the upload.
+  const releaseBytes = await context.budget.acquire(2 * sizeBytes, signal);
   try {
     await context.rates.bytes.take(sizeBytes, signal);
     const { content, chunks, crc32c } = await underReadLimit(context, sizeBytes, signal, () =>
       readContent(context, plan, signal),
     );
-    const properties = destinationProperties(content, expected.etag);
-    await context.rates.writes.take(1, signal);
     if (context.overwrite !== 'always' && found !== undefined && isSameContent(found, sizeBytes, crc32c)) {
-      await context.destination.updateProperties(plan.name, found.generation, properties, signal);
+      await adoptExisting(context, plan, content, signal);
       return { status: 'skipped' };
     }
+    await context.rates.writes.take(1, signal);
     const written = await underWriteLimit(context, sizeBytes, signal, () =>
       context.destination.write({
         name: plan.name,
         content: chunks,
-        properties,
+        properties: destinationProperties(content, expected.etag),
         storageClass: context.storageClassFor(content.storageClass),
         crc32c,
         md5: content.etagMayBeMd5 && hasMd5EtagForm(expected.etag) ? expected.etag : undefined,

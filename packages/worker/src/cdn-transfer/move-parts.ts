@@ -82,26 +82,24 @@ async function movePart(
   name: string,
   signal: AbortSignal,
 ): Promise<{ readonly part: UploadedPart; readonly content: ObjectContent }> {
-  const { content, written, sizeBytes, crc32c } = await relayContent(
-    context,
-    { ...plan, range },
-    () =>
-      context.parts.openUpload({
-        name,
-        sizeBytes: range.end - range.start + 1,
-        properties: { metadata: {} },
-        storageClass: TEMPORARY_STORAGE_CLASS,
-        // The temporary name is this attempt's own: what a lost answer left there is overwritten.
-        ifGenerationMatch: undefined,
-        temporary: true,
-        signal,
-      }),
-    signal,
-  );
-  if (!isSameContent(written, sizeBytes, crc32c)) {
+  const openUpload = () =>
+    context.parts.openUpload({
+      name,
+      sizeBytes: range.end - range.start + 1,
+      properties: { metadata: {} },
+      storageClass: TEMPORARY_STORAGE_CLASS,
+      // The temporary name is this attempt's own: what a lost answer left there is overwritten.
+      ifGenerationMatch: undefined,
+      temporary: true,
+      signal,
+    });
+  const { expected, route } = plan;
+  const relayed = await relayContent(context, { expected, route, range, openUpload }, signal);
+  const { content, written, sizeBytes, crc32c } = relayed;
+  if (written === undefined || !isSameContent(written, sizeBytes, crc32c)) {
     throw new TransferError(
       'TRANSFER_CHECKSUM_MISMATCH',
-      `GCS stored ${written.sizeBytes} bytes with crc32c ${written.crc32c} of a part of ${JSON.stringify(plan.expected.key)}; sent were ${sizeBytes} bytes with crc32c ${crc32c}`,
+      `GCS stored ${written?.sizeBytes} bytes with crc32c ${written?.crc32c} of a part of ${JSON.stringify(plan.expected.key)}; sent were ${sizeBytes} bytes with crc32c ${crc32c}`,
       { op: 'objects.insert', source: plan.expected.key, destination: name },
     );
   }

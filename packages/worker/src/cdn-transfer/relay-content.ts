@@ -1,20 +1,27 @@
 import { crc32c } from '@node-rs/crc32';
 import type { DestinationObject } from '@object-transfer/core/domain/destination-object';
+import { SourceError } from '@object-transfer/core/domain/errors';
 import type { ObjectUpload } from '@object-transfer/core/ports/object-destination';
 import type { ObjectContent } from '@object-transfer/core/ports/object-source';
+import { backoffDelayMs, retry } from '@object-transfer/core/runtime/retry';
+import { sleep } from '@object-transfer/core/runtime/sleep';
+import { streamBytes } from './stream-bytes.ts';
 import type { TransferContext } from './transfer-context.ts';
-import { underReadLimit, underWriteLimit } from './under-limit.ts';
+import { underReadLimit, underWriteLimit, type SlowDown } from './under-limit.ts';
 import { openContent, sizeMismatch, wantedBytesOf, type ContentRequest } from './verify-content.ts';
 
-/**
- * What a stream counts for in the budget of bytes: the two blocks of 1 MiB that are read into by turns, and half as much for what
- * 64 streams at a time were seen to take beside them.
- */
-const STREAM_BYTES = 3 * 1024 * 1024;
+/** What is to be relayed, and where to. */
+export interface RelayRequest extends Omit<ContentRequest, 'streamed'> {
+  /** Opens the upload for what the answer says about the object. */
+  readonly openUpload: (content: ObjectContent) => Promise<ObjectUpload>;
+  /** Asked when all bytes have come, before anything is under the name. True: they are there already, and the upload is given up. */
+  readonly isThere?: ((crc32c: number) => boolean) | undefined;
+}
 
 export interface RelayedContent {
   readonly content: ObjectContent;
-  readonly written: DestinationObject;
+  /** `undefined` where the bytes were there already. */
+  readonly written: DestinationObject | undefined;
   readonly sizeBytes: number;
   /** Of the bytes received. */
   readonly crc32c: number;
@@ -22,53 +29,124 @@ export interface RelayedContent {
 
 /**
  * Reads an object, or one range of it, and writes it while it comes, each side waiting for the other. The CRC32C is computed
- * over the bytes as they arrive.
- * @param openUpload opens the upload for what the answer says about the object
+ * over the bytes as they arrive. A read that breaks off goes on where it was; a session whose last request fails is finished
+ * again: neither moves bytes a second time.
  * @throws SourceError as `openContent`, DestinationError; nothing unverified is left under a final name
  */
 export async function relayContent(
   context: TransferContext,
-  request: Omit<ContentRequest, 'streamed'>,
-  openUpload: (content: ObjectContent) => Promise<ObjectUpload>,
+  request: RelayRequest,
   signal: AbortSignal,
 ): Promise<RelayedContent> {
   const wantedBytes = wantedBytesOf(request.expected, request.range);
-  const releaseBytes = await context.budget.acquire(Math.min(STREAM_BYTES, wantedBytes), signal);
+  const releaseBytes = await context.budget.acquire(streamBytes(context, wantedBytes), signal);
   try {
     await context.rates.writes.take(1, signal);
-    return await underReadLimit(context, wantedBytes, signal, () =>
-      underWriteLimit(context, wantedBytes, signal, () => relay(context, request, wantedBytes, openUpload, signal)),
+    return await underReadLimit(context, wantedBytes, signal, (slowDownReads) =>
+      underWriteLimit(context, wantedBytes, signal, (slowDownWrites) =>
+        new Relay({ context, request, wantedBytes, slowDownReads, slowDownWrites, signal }).run(),
+      ),
     );
   } finally {
     releaseBytes();
   }
 }
 
-async function relay(
-  context: TransferContext,
-  request: Omit<ContentRequest, 'streamed'>,
-  wantedBytes: number,
-  openUpload: (content: ObjectContent) => Promise<ObjectUpload>,
-  signal: AbortSignal,
-): Promise<RelayedContent> {
-  const content = await openContent(context, { ...request, streamed: true }, signal);
-  let upload: ObjectUpload | undefined;
-  try {
-    upload = await openUpload(content);
-    let sizeBytes = 0;
-    let crc = 0;
+/** What a stream needs. */
+interface RelayOptions {
+  readonly context: TransferContext;
+  readonly request: RelayRequest;
+  readonly wantedBytes: number;
+  readonly slowDownReads: SlowDown;
+  readonly slowDownWrites: SlowDown;
+  readonly signal: AbortSignal;
+}
+
+/** One stream, from its first byte to its last. */
+class Relay {
+  readonly #options: RelayOptions;
+  #sizeBytes = 0;
+  #crc32c = 0;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<RelayedContent> {
+    const { context, request, signal } = this.#options;
+    const { openUpload, isThere } = request;
+    const content = await openContent(context, { ...request, streamed: true }, signal);
+    let upload: ObjectUpload | undefined;
+    try {
+      upload = await openUpload(content);
+      await this.#relayAll(content, upload);
+      const relayed = { content, sizeBytes: this.#sizeBytes, crc32c: this.#crc32c };
+      if (isThere?.(this.#crc32c) !== true) return { ...relayed, written: await this.#finish(upload) };
+      await upload.abort();
+      return { ...relayed, written: undefined };
+    } catch (error) {
+      content.cancel();
+      await upload?.abort();
+      throw error;
+    }
+  }
+
+  async #relayAll(first: ObjectContent, upload: ObjectUpload): Promise<void> {
+    const { context, wantedBytes, slowDownReads, signal } = this.#options;
+    let content = first;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#relayBody(content, upload);
+        break;
+      } catch (error) {
+        if (attempt >= context.retryPolicy.maxAttempts || !hasBrokenOff(error)) throw error;
+        slowDownReads(error);
+        await sleep(backoffDelayMs(context.retryPolicy, attempt), signal);
+        content = await this.#reopen(error);
+      }
+    }
+    if (this.#sizeBytes !== wantedBytes) throw this.#mismatch();
+  }
+
+  async #relayBody(content: ObjectContent, upload: ObjectUpload): Promise<void> {
+    const { context, wantedBytes, signal } = this.#options;
     for await (const piece of content.body) {
-      sizeBytes += piece.length;
-      if (sizeBytes > wantedBytes) break;
-      crc = crc32c(piece, crc);
+      if (this.#sizeBytes + piece.length > wantedBytes) {
+        this.#sizeBytes += piece.length;
+        throw this.#mismatch();
+      }
+      // While the bytes are in the processor's cache.
+      const crc = crc32c(piece, this.#crc32c);
       await context.rates.bytes.take(piece.length, signal);
       await upload.write(piece);
+      // Not before it is on its way: what counts is not read again.
+      this.#crc32c = crc;
+      this.#sizeBytes += piece.length;
     }
-    if (sizeBytes !== wantedBytes) throw sizeMismatch(request.expected.key, wantedBytes, sizeBytes);
-    return { content, written: await upload.finish(crc), sizeBytes, crc32c: crc };
-  } catch (error) {
-    content.cancel();
-    await upload?.abort();
-    throw error;
   }
+
+  /** The rest of the object, under If-Match. @throws `broken` where nothing is left to read: then it is the end that was missed */
+  async #reopen(broken: unknown): Promise<ObjectContent> {
+    const { context, request, wantedBytes, signal } = this.#options;
+    if (this.#sizeBytes >= wantedBytes) throw broken;
+    const { expected, route, range } = request;
+    const start = (range?.start ?? 0) + this.#sizeBytes;
+    const end = range?.end ?? expected.sizeBytes - 1;
+    return openContent(context, { expected, route, range: { start, end }, streamed: true }, signal);
+  }
+
+  #finish(upload: ObjectUpload): Promise<DestinationObject> {
+    const { context, slowDownWrites, signal } = this.#options;
+    const hooks = { signal, unless: () => !upload.mayFinishAgain, onRetry: slowDownWrites };
+    return retry(context.retryPolicy, hooks, () => upload.finish(this.#crc32c));
+  }
+
+  #mismatch(): SourceError {
+    return sizeMismatch(this.#options.request.expected.key, this.#options.wantedBytes, this.#sizeBytes);
+  }
+}
+
+/** The connection has; the object itself is as it was. */
+function hasBrokenOff(error: unknown): boolean {
+  return error instanceof SourceError && error.code === 'SOURCE_CONNECTION';
 }

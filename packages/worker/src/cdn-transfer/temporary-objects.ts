@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { retry } from '@object-transfer/core/runtime/retry';
 import type { TransferContext } from './transfer-context.ts';
+import { underWriteLimit } from './under-limit.ts';
 
 /**
  * Storage class of everything temporary. GCS composes within one class only, and deleting an object of a colder class
@@ -49,7 +50,7 @@ export class TemporaryObjects {
         await retry(retryPolicy, { signal }, async () => {
           // On the way out nothing waits for its turn.
           if (!isLast) await rates.writes.take(1, signal);
-          await parts.delete(name, generation, signal);
+          await underWriteLimit(this.#context, 0, signal, () => parts.delete(name, generation, signal));
         });
       }
     };

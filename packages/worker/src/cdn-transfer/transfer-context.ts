@@ -27,6 +27,8 @@ export interface TransferContext {
   readonly retryPolicy: RetryPolicy;
   /** Objects of this size or more are not held in memory. */
   readonly streamFromBytes: number;
+  /** Streams of this size or more that have no MD5 are uploaded in a session; smaller ones are sent in one request. */
+  readonly sessionFromBytes: number;
   /** Objects of this size or more move as parallel ranges. */
   readonly parallelFromBytes: number;
   /** Smallest size of such a range. */

@@ -88,12 +88,8 @@ async function attemptOrRecover(
 }
 
 /** A byte and a terabyte differ in nothing but this. */
-function copierOf(context: TransferContext, { expected, found }: TransferPlan): typeof copyWhole {
-  const { sizeBytes } = expected;
-  // Content that may be there already is read before anything is written.
-  const mayBeEqual = found?.sizeBytes === sizeBytes && context.overwrite !== 'always';
-  if (sizeBytes >= context.parallelFromBytes || (mayBeEqual && sizeBytes >= context.streamFromBytes))
-    return copyInParts;
+function copierOf(context: TransferContext, { expected: { sizeBytes } }: TransferPlan): typeof copyWhole {
+  if (sizeBytes >= context.parallelFromBytes) return copyInParts;
   return sizeBytes < context.streamFromBytes ? copyWhole : copyStreamed;
 }
 

@@ -6,6 +6,9 @@ import type { TransferContext } from './transfer-context.ts';
 /** What a request costs beside its bytes, told in bytes. */
 const BYTES_LIKE_A_REQUEST = 256 * 1024;
 
+/** Tells the limit of an error that was overcome. */
+export type SlowDown = (error: unknown) => void;
+
 /**
  * Reads under the limit of reads, which hears how it went.
  * @param bytes what the read brings when it succeeds
@@ -14,7 +17,7 @@ export function underReadLimit<T>(
   context: TransferContext,
   bytes: number,
   signal: AbortSignal,
-  read: () => Promise<T>,
+  read: (slowDown: SlowDown) => Promise<T>,
 ): Promise<T> {
   return underLimit(context.readLimit, SourceError, bytes, signal, read);
 }
@@ -24,7 +27,7 @@ export function underWriteLimit<T>(
   context: TransferContext,
   bytes: number,
   signal: AbortSignal,
-  write: () => Promise<T>,
+  write: (slowDown: SlowDown) => Promise<T>,
 ): Promise<T> {
   return underLimit(context.writeLimit, DestinationError, bytes, signal, write);
 }
@@ -34,16 +37,22 @@ async function underLimit<T>(
   ownError: typeof SourceError | typeof DestinationError,
   bytes: number,
   signal: AbortSignal,
-  work: () => Promise<T>,
+  work: (slowDown: SlowDown) => Promise<T>,
 ): Promise<T> {
   const permit = await limit.acquire(signal);
   try {
-    const result = await work();
+    const result = await work((error) => {
+      if (isOverload(error, ownError)) permit.slowDown();
+    });
     permit.release('succeeded', 1 + bytes / BYTES_LIKE_A_REQUEST);
     return result;
   } catch (error) {
-    // A stream fails on one of its sides: the other one is not to blame.
-    permit.release(error instanceof ownError && classifyError(error).overload ? 'overload' : 'failed', 0);
+    permit.release(isOverload(error, ownError) ? 'overload' : 'failed', 0);
     throw error;
   }
+}
+
+/** A stream fails on one of its sides: the other one is not to blame. */
+function isOverload(error: unknown, ownError: typeof SourceError | typeof DestinationError): boolean {
+  return error instanceof ownError && classifyError(error).overload;
 }

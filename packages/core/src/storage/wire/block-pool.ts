@@ -1,8 +1,12 @@
 import type { Framing } from './response-head.ts';
 
+/** What all pools together keep for the next body. More is left to the garbage collector: another size may be wanted next. */
+const MAX_FREE_BYTES = 16 * 1024 * 1024;
+let freeBytes = 0;
+
 /**
  * Buffers of one size, used again and again: bodies of gigabytes leave nothing behind for the garbage collector, and touch
- * the same few pages of memory. How many there are at once is bounded by who asks; those not in use are kept.
+ * the same few pages of memory. How many there are at once is bounded by who asks.
  */
 export class BlockPool {
   readonly blockBytes: number;
@@ -13,11 +17,16 @@ export class BlockPool {
   }
 
   take(): Buffer {
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.blockBytes);
+    const block = this.#free.pop();
+    if (block === undefined) return Buffer.allocUnsafeSlow(this.blockBytes);
+    freeBytes -= this.blockBytes;
+    return block;
   }
 
   /** @param block from {@link take}, given back once and not used any more */
   giveBack(block: Buffer): void {
+    if (freeBytes + this.blockBytes > MAX_FREE_BYTES) return;
+    freeBytes += this.blockBytes;
     this.#free.push(block);
   }
 }
