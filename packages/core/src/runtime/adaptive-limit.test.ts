@@ -117,6 +117,19 @@ describe('the limit', () => {
 });
 
 describe('an overload', () => {
+  test('that a request overcomes halves the limit all the same, once', async () => {
+    const bench = new Bench(64);
+    const [first, second] = await bench.takeAll();
+    first?.slowDown();
+    first?.slowDown();
+    second?.slowDown();
+    expect(bench.limit.limit).toBe(32);
+    expect(bench.limit.active).toBe(64);
+    first?.release('succeeded', 1);
+    first?.slowDown();
+    expect(bench.limit.limit).toBe(32);
+  });
+
   test('halves the limit, once for all that were under way', async () => {
     const bench = new Bench(64);
     const permits = await bench.takeAll();

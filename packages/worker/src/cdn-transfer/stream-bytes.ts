@@ -10,7 +10,7 @@ const MIB = 1024 * KIB;
  */
 const COSTS: readonly (readonly [number, number])[] = [
   [64 * KIB, 256 * KIB],
-  [4 * MIB, MIB],
+  [4 * MIB - 1, MIB],
   [Number.POSITIVE_INFINITY, 4 * MIB],
 ];
 
