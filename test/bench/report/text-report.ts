@@ -10,7 +10,7 @@ export function cellsOf(measurement: Measurement): readonly string[] {
   return [
     scenario,
     client,
-    `${format(units)} ${unit}${unit === 'GiB' ? '' : 's'}`,
+    `${format(units)} ${unit}${unit === 'GiB' || units === 1 ? '' : 's'}`,
     cpuMs === undefined ? '-' : formatTime(cpuPerUnit(measurement)),
     format(unitsPerSecond(measurement)),
     maxRssMib === undefined ? '-' : `${maxRssMib.toFixed(0)} MiB`,
