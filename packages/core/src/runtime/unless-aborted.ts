@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort.ts';
+
 /**
  * Waits for what cannot be aborted itself: a library that asks for a token, a promise that others wait for too.
  * @returns what `pending` ends with, also its rejection
@@ -5,9 +7,7 @@
  */
 export function unlessAborted<T>(pending: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-    pending.finally(() => signal.removeEventListener('abort', onAbort)).then(resolve, reject);
+    const stopListening = onAbort(signal, () => reject(signal.reason as Error));
+    pending.finally(stopListening).then(resolve, reject);
   });
 }

@@ -2,12 +2,13 @@ import { combineCrc32c } from '@object-transfer/core/domain/crc32c-combine';
 import { TransferError } from '@object-transfer/core/domain/errors';
 import type { ComposePart } from '@object-transfer/core/ports/object-destination';
 import { retry } from '@object-transfer/core/runtime/retry';
-import { adoptExisting } from './adopt-existing.ts';
+import { adoptExisting, isThereAlready } from './adopt-existing.ts';
 import { destinationProperties } from './destination-properties.ts';
 import { moveParts } from './move-parts.ts';
 import { composeGroups } from './plan-parts.ts';
 import { TEMPORARY_STORAGE_CLASS, TemporaryObjects } from './temporary-objects.ts';
 import { underWriteLimit } from './under-limit.ts';
+import { transferredOutcome } from './transferred-outcome.ts';
 import { isSameContent, verifyWritten } from './verify-written.ts';
 import type { TransferContext, TransferOutcome, TransferPlan } from './transfer-context.ts';
 
@@ -34,8 +35,7 @@ export async function copyInParts(
   try {
     const { parts, content } = await moveParts(context, plan, temporary, signal);
     const crc32c = parts.reduce((crc, part) => combineCrc32c(crc, part.crc32c, part.sizeBytes), 0);
-    const properties = destinationProperties(content, expected.etag);
-    if (context.overwrite !== 'always' && found !== undefined && isSameContent(found, expected.sizeBytes, crc32c)) {
+    if (isThereAlready(context, plan, crc32c)) {
       await adoptExisting(context, plan, content, signal);
       return { status: 'skipped' };
     }
@@ -44,7 +44,7 @@ export async function copyInParts(
       source,
       sourceBucket: context.parts.bucket,
       name: plan.name,
-      properties,
+      properties: destinationProperties(content, expected.etag),
       storageClass: context.storageClassFor(content.storageClass),
       ifGenerationMatch: found?.generation ?? '0',
       signal,
@@ -55,13 +55,7 @@ export async function copyInParts(
       return underWriteLimit(context, 0, signal, () => destination.rewrite(rewrite));
     });
     await verifyWritten(context, written, expected, crc32c, signal);
-    return {
-      status: 'transferred',
-      bytes: expected.sizeBytes,
-      changed: plan.changed,
-      route: plan.route,
-      missingMetadataCount: content.missingMetadataCount,
-    };
+    return transferredOutcome(plan, content);
   } finally {
     await temporary.deleteAll();
   }

@@ -1,12 +1,12 @@
-import { hasMd5EtagForm } from '@object-transfer/core/domain/source-object';
 import type { UploadRequest } from '@object-transfer/core/ports/object-destination';
 import type { ObjectContent } from '@object-transfer/core/ports/object-source';
-import { adoptExisting } from './adopt-existing.ts';
+import { adoptExisting, isThereAlready } from './adopt-existing.ts';
 import { openCollectedUpload } from './collected-upload.ts';
-import { destinationProperties } from './destination-properties.ts';
+import { destinationProperties, md5Of } from './destination-properties.ts';
 import { relayContent } from './relay-content.ts';
 import type { TransferContext, TransferOutcome, TransferPlan } from './transfer-context.ts';
-import { isSameContent, verifyWritten } from './verify-written.ts';
+import { transferredOutcome } from './transferred-outcome.ts';
+import { verifyWritten } from './verify-written.ts';
 
 /**
  * One GET and one upload that goes on while the bytes come, whatever the size. GCS holds what it has received against the
@@ -20,7 +20,7 @@ export async function copyStreamed(
 ): Promise<TransferOutcome> {
   const { expected, found, name, route } = plan;
   const openUpload = async (content: ObjectContent) => {
-    const md5 = content.etagMayBeMd5 && hasMd5EtagForm(expected.etag) ? expected.etag : undefined;
+    const md5 = md5Of(content, expected);
     const request: UploadRequest = {
       name,
       sizeBytes: expected.sizeBytes,
@@ -33,20 +33,13 @@ export async function copyStreamed(
     const isCollected = md5 === undefined && expected.sizeBytes < context.sessionFromBytes;
     return isCollected ? openCollectedUpload(context.destination, request) : context.destination.openUpload(request);
   };
-  const isThere = (crc32c: number) =>
-    context.overwrite !== 'always' && found !== undefined && isSameContent(found, expected.sizeBytes, crc32c);
+  const isThere = (crc: number) => isThereAlready(context, plan, crc);
   const relayed = await relayContent(context, { expected, route, openUpload, isThere }, signal);
-  const { content, written, sizeBytes, crc32c } = relayed;
+  const { content, written, crc32c } = relayed;
   if (written === undefined) {
     await adoptExisting(context, plan, content, signal);
     return { status: 'skipped' };
   }
   await verifyWritten(context, written, expected, crc32c, signal);
-  return {
-    status: 'transferred',
-    bytes: sizeBytes,
-    changed: plan.changed,
-    route,
-    missingMetadataCount: content.missingMetadataCount,
-  };
+  return transferredOutcome(plan, content);
 }

@@ -1,8 +1,8 @@
-import { hasMd5EtagForm } from '@object-transfer/core/domain/source-object';
-import { adoptExisting } from './adopt-existing.ts';
-import { destinationProperties } from './destination-properties.ts';
+import { adoptExisting, isThereAlready } from './adopt-existing.ts';
+import { destinationProperties, md5Of } from './destination-properties.ts';
 import { readContent } from './read-content.ts';
-import { isSameContent, verifyWritten } from './verify-written.ts';
+import { transferredOutcome } from './transferred-outcome.ts';
+import { verifyWritten } from './verify-written.ts';
 import type { TransferContext, TransferOutcome, TransferPlan } from './transfer-context.ts';
 import { underReadLimit, underWriteLimit } from './under-limit.ts';
 
@@ -15,7 +15,7 @@ export async function copyWhole(
   plan: TransferPlan,
   signal: AbortSignal,
 ): Promise<TransferOutcome> {
-  const { expected, found, route } = plan;
+  const { expected, found } = plan;
   const { sizeBytes } = expected;
   // As it came, and once more as the body of the upload.
   const releaseBytes = await context.budget.acquire(2 * sizeBytes, signal);
@@ -24,7 +24,7 @@ export async function copyWhole(
     const { content, chunks, crc32c } = await underReadLimit(context, sizeBytes, signal, () =>
       readContent(context, plan, signal),
     );
-    if (context.overwrite !== 'always' && found !== undefined && isSameContent(found, sizeBytes, crc32c)) {
+    if (isThereAlready(context, plan, crc32c)) {
       await adoptExisting(context, plan, content, signal);
       return { status: 'skipped' };
     }
@@ -36,19 +36,13 @@ export async function copyWhole(
         properties: destinationProperties(content, expected.etag),
         storageClass: context.storageClassFor(content.storageClass),
         crc32c,
-        md5: content.etagMayBeMd5 && hasMd5EtagForm(expected.etag) ? expected.etag : undefined,
+        md5: md5Of(content, expected),
         ifGenerationMatch: found?.generation ?? '0',
         signal,
       }),
     );
     await verifyWritten(context, written, expected, crc32c, signal);
-    return {
-      status: 'transferred',
-      bytes: sizeBytes,
-      changed: plan.changed,
-      route,
-      missingMetadataCount: content.missingMetadataCount,
-    };
+    return transferredOutcome(plan, content);
   } finally {
     releaseBytes();
   }

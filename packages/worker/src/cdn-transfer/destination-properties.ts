@@ -1,5 +1,5 @@
 import { MTIME_METADATA, SOURCE_ETAG_METADATA } from '@object-transfer/core/domain/destination-object';
-import type { ObjectProperties } from '@object-transfer/core/domain/source-object';
+import { hasMd5EtagForm, type ExpectedObject, type ObjectProperties } from '@object-transfer/core/domain/source-object';
 import type { ObjectContent } from '@object-transfer/core/ports/object-source';
 
 /**
@@ -15,4 +15,9 @@ export function destinationProperties(content: ObjectContent, sourceEtag: string
     ...content.properties,
     metadata: { ...mtime, ...content.properties.metadata, [SOURCE_ETAG_METADATA]: sourceEtag },
   };
+}
+
+/** The MD5 of the object, where its ETag is one. */
+export function md5Of({ etagMayBeMd5 }: ObjectContent, { etag }: ExpectedObject): string | undefined {
+  return etagMayBeMd5 && hasMd5EtagForm(etag) ? etag : undefined;
 }
