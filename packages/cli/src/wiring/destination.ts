@@ -27,6 +27,16 @@ export function openParts(
     : openDestination({ gcsBucket: settings.partsBucket }, environment);
 }
 
+/** Looks whether both buckets are there, which may be one. @throws as {@link checkDestination} */
+export async function checkBuckets(
+  destination: ObjectDestination,
+  parts: ObjectDestination,
+  signal: AbortSignal,
+): Promise<void> {
+  await destination.checkBucket(signal);
+  if (parts !== destination) await parts.checkBucket(signal);
+}
+
 /** @throws ConfigurationError `CONFIG_BUCKET_MISSING`; DestinationError where it cannot be reached or may not be used */
 export async function checkDestination(
   settings: Pick<DestinationSettings, 'gcsBucket'> & { readonly partsBucket?: string | undefined },
@@ -36,8 +46,7 @@ export async function checkDestination(
   const destination = openDestination(settings, environment);
   const parts = openParts({ partsBucket: settings.partsBucket }, destination, environment);
   try {
-    await destination.checkBucket(signal);
-    if (parts !== destination) await parts.checkBucket(signal);
+    await checkBuckets(destination, parts, signal);
   } finally {
     await Promise.all([destination.close(), parts.close()]);
   }

@@ -26,7 +26,7 @@ import { packingLimits, publisherOptions } from './object-publisher.ts';
 import { openStateFile } from './open-state-file.ts';
 import type { Services } from './services.ts';
 import { openSourceBucket, type SourceBucket } from './source-bucket.ts';
-import { openDestination, openParts } from './destination.ts';
+import { checkBuckets, openDestination, openParts } from './destination.ts';
 import { openTransferWorker } from './transfer-engine.ts';
 import { startWorkerProcesses } from './worker-processes.ts';
 
@@ -74,10 +74,9 @@ export async function migrate(wiring: MigrationWiring, signal: AbortSignal): Pro
   const { source, destination, cdn, filter } = await openBothSides(settings, services, cleanup);
   // Keys that cannot be read and buckets that do not exist leave no state behind.
   await source.check(settings.s3RootPrefix, signal);
-  await destination.checkBucket(signal);
   const parts = openParts(settings, destination, services.environment);
   cleanup.defer(() => parts.close());
-  if (parts !== destination) await parts.checkBucket(signal);
+  await checkBuckets(destination, parts, signal);
   const state = await openStateFile(settings.state, identity, false, cleanup);
   // A migration that has begun has found out about the CDN.
   if ((await state.stateStore.listSubfolders(undefined, 1)).length === 0) {

@@ -18,6 +18,7 @@ import { checkSubfolder } from '@object-transfer/worker/sync-check/check-subfold
 import { DifferenceRecorder } from '@object-transfer/worker/sync-check/difference-recorder';
 import type { CommandContext } from '../command-context.ts';
 import type { SyncedDir, SyncedKeys } from '../output/sync-summary.ts';
+import { checkBuckets } from './destination.ts';
 import { limitsOf } from './limits-of.ts';
 import { openStateOnly } from './open-backends.ts';
 import { openServices } from './services.ts';
@@ -45,8 +46,7 @@ export async function openSync(
   const transfers = await openTransfers(settings, services, identity);
   cleanup.defer(() => transfers.close());
   const { destination, parts } = transfers.transfer;
-  await destination.checkBucket(context.stop);
-  if (parts !== destination) await parts.checkBucket(context.stop);
+  await checkBuckets(destination, parts, context.stop);
   const isNative = settings.rsyncEngine === 'native';
   if (isNative) await checkTransfers(transfers, settings, logger, context.stop);
   else await checkGcloud({ variables: services.environment.variables }, context.stop);

@@ -18,9 +18,9 @@ import { multipartEnvelope } from './gcs-multipart-body.ts';
 import {
   checkMetadataSize,
   encodeCrc32c,
-  encodeMd5,
   OBJECT_FIELDS,
   parseGcsObject,
+  toGcsInsert,
   toGcsProperties,
 } from './gcs-object-fields.ts';
 import { listGcsObjects } from './gcs-object-listing.ts';
@@ -139,15 +139,10 @@ class GcsObjectDestination implements ObjectDestination {
 
   /** @see https://cloud.google.com/storage/docs/json_api/v1/objects/insert */
   async write(request: WriteRequest): Promise<DestinationObject> {
-    const { name, content, properties, storageClass, crc32c, md5, ifGenerationMatch, signal } = request;
+    const { name, content, properties, crc32c, ifGenerationMatch, signal } = request;
     const operation = this.#operation('objects.insert', name, WRITE_PERMISSION);
     checkMetadataSize(operation.op, operation.destination, properties.metadata);
-    const metadata = {
-      name,
-      ...toGcsProperties(properties, storageClass),
-      crc32c: encodeCrc32c(crc32c),
-      md5Hash: md5 === undefined ? undefined : encodeMd5(md5),
-    };
+    const metadata = { ...toGcsInsert(request), crc32c: encodeCrc32c(crc32c) };
     const path = `${this.#uploadPath}?${queryString({ uploadType: 'multipart', ifGenerationMatch, fields: OBJECT_FIELDS })}`;
     const { contentType, opening, closing } = multipartEnvelope(metadata);
     const body = { contentType, bytes: Buffer.concat([opening, ...content, closing]) };

@@ -78,6 +78,18 @@ export function toGcsProperties(properties: ObjectProperties, storageClass: stri
   };
 }
 
+/** What is said of an object that is to be made. GCS refuses bytes that have another MD5 than the one given. */
+export function toGcsInsert(target: {
+  readonly name: string;
+  readonly properties: ObjectProperties;
+  readonly storageClass?: string | undefined;
+  readonly md5?: string | undefined;
+}): GcsObjectMetadata {
+  const { name, properties, storageClass, md5 } = target;
+  const md5Hash = md5 === undefined ? undefined : encodeMd5(md5);
+  return { name, ...toGcsProperties(properties, storageClass), md5Hash };
+}
+
 /** @throws DestinationError `DESTINATION_METADATA_TOO_LARGE` beyond {@link MAX_METADATA_BYTES} */
 export function checkMetadataSize(op: string, destination: string, metadata: Readonly<Record<string, string>>): void {
   let bytes = 0;

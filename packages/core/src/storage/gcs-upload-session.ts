@@ -3,7 +3,7 @@ import { DestinationError, ObjectTransferError } from '../domain/errors.ts';
 import type { ObjectUpload, UploadRequest } from '../ports/object-destination.ts';
 import { gcsUnreadableAnswer } from './gcs-failure.ts';
 import { jsonBody } from './gcs-json-api.ts';
-import { encodeCrc32c, encodeMd5, OBJECT_FIELDS, parseGcsObject, toGcsProperties } from './gcs-object-fields.ts';
+import { encodeCrc32c, OBJECT_FIELDS, parseGcsObject, toGcsInsert } from './gcs-object-fields.ts';
 import { GcsSending, toBeSentAgain, type GcsUploadContext } from './gcs-sending.ts';
 import { headerText } from './header-values.ts';
 import { queryString } from './query-string.ts';
@@ -144,14 +144,13 @@ class UploadSession implements ObjectUpload {
 
 /** @returns path and query of the session */
 async function startSession(context: GcsUploadContext, request: UploadRequest): Promise<string> {
-  const { name, properties, storageClass, md5, ifGenerationMatch, sizeBytes, signal } = request;
+  const { ifGenerationMatch, sizeBytes, signal } = request;
   const { operation, origin } = context;
-  const md5Hash = md5 === undefined ? undefined : encodeMd5(md5);
   const query = queryString({ uploadType: 'resumable', ifGenerationMatch, fields: OBJECT_FIELDS });
   const { headers } = await context.api.exchange({
     method: 'POST',
     path: `${context.uploadPath}?${query}`,
-    body: jsonBody({ name, ...toGcsProperties(properties, storageClass), md5Hash }),
+    body: jsonBody(toGcsInsert(request)),
     headers: { 'x-upload-content-length': String(sizeBytes) },
     operation,
     signal,

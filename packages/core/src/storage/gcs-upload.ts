@@ -1,7 +1,7 @@
 import type { ObjectUpload, UploadRequest } from '../ports/object-destination.ts';
 import { unlessAborted } from '../runtime/unless-aborted.ts';
 import { multipartEnvelope } from './gcs-multipart-body.ts';
-import { encodeMd5, OBJECT_FIELDS, parseGcsObject, toGcsProperties } from './gcs-object-fields.ts';
+import { OBJECT_FIELDS, parseGcsObject, toGcsInsert } from './gcs-object-fields.ts';
 import { GcsSending, type GcsUploadContext } from './gcs-sending.ts';
 import { queryString } from './query-string.ts';
 
@@ -11,9 +11,8 @@ import { queryString } from './query-string.ts';
  * @see https://cloud.google.com/storage/docs/json_api/v1/objects/insert (uploadType=multipart)
  */
 export async function openMultipartUpload(context: GcsUploadContext, request: UploadRequest): Promise<ObjectUpload> {
-  const { name, properties, storageClass, md5, ifGenerationMatch, sizeBytes } = request;
-  const md5Hash = md5 === undefined ? undefined : encodeMd5(md5);
-  const envelope = multipartEnvelope({ name, ...toGcsProperties(properties, storageClass), md5Hash });
+  const { ifGenerationMatch, sizeBytes } = request;
+  const envelope = multipartEnvelope(toGcsInsert(request));
   const query = queryString({ uploadType: 'multipart', ifGenerationMatch, fields: OBJECT_FIELDS });
   const token = context.tokens === undefined ? undefined : await unlessAborted(context.tokens.token(), request.signal);
   const sending = new GcsSending(context, request.signal, { token });

@@ -3,8 +3,7 @@ import type { DestinationObject } from '@object-transfer/core/domain/destination
 import { SourceError } from '@object-transfer/core/domain/errors';
 import type { ObjectUpload } from '@object-transfer/core/ports/object-destination';
 import type { ObjectContent } from '@object-transfer/core/ports/object-source';
-import { backoffDelayMs, retry } from '@object-transfer/core/runtime/retry';
-import { sleep } from '@object-transfer/core/runtime/sleep';
+import { retry } from '@object-transfer/core/runtime/retry';
 import { streamBytes } from './stream-bytes.ts';
 import type { TransferContext } from './transfer-context.ts';
 import { underReadLimit, underWriteLimit, type SlowDown } from './under-limit.ts';
@@ -93,18 +92,11 @@ class Relay {
 
   async #relayAll(first: ObjectContent, upload: ObjectUpload): Promise<void> {
     const { context, wantedBytes, slowDownReads, signal } = this.#options;
-    let content = first;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await this.#relayBody(content, upload);
-        break;
-      } catch (error) {
-        if (attempt >= context.retryPolicy.maxAttempts || !hasBrokenOff(error)) throw error;
-        slowDownReads(error);
-        await sleep(backoffDelayMs(context.retryPolicy, attempt), signal);
-        content = await this.#reopen(error);
-      }
-    }
+    // Where all bytes have come, nothing is left to ask for: it is the end that was missed.
+    const unless = (error: unknown) => !hasBrokenOff(error) || this.#sizeBytes >= wantedBytes;
+    await retry(context.retryPolicy, { signal, unless, onRetry: slowDownReads }, async (attempt) =>
+      this.#relayBody(attempt === 1 ? first : await this.#reopen(), upload),
+    );
     if (this.#sizeBytes !== wantedBytes) throw this.#mismatch();
   }
 
@@ -125,10 +117,9 @@ class Relay {
     }
   }
 
-  /** The rest of the object, under If-Match. @throws `broken` where nothing is left to read: then it is the end that was missed */
-  async #reopen(broken: unknown): Promise<ObjectContent> {
-    const { context, request, wantedBytes, signal } = this.#options;
-    if (this.#sizeBytes >= wantedBytes) throw broken;
+  /** The rest of the object, under If-Match. */
+  #reopen(): Promise<ObjectContent> {
+    const { context, request, signal } = this.#options;
     const { expected, route, range } = request;
     const start = (range?.start ?? 0) + this.#sizeBytes;
     const end = range?.end ?? expected.sizeBytes - 1;
