@@ -129,14 +129,12 @@ describe('publishers and workers of comparisons and repairs', () => {
 
   it('refuse a second publisher of the same kind while the first one lives', async () => {
     await using first = rehearsal.start('publisher', 'rsync', '--s3-bucket', SOURCE_BUCKET);
-    const isRunning = async (): Promise<boolean> => {
-      const second = await rehearsal.command('publisher', 'rsync', '--s3-bucket', SOURCE_BUCKET, '--once');
-      if (second.exitCode === 0) return false;
-      expectExitCode(second, 3);
-      expect(second.stderr).toMatch(/error STATE_RUN_ACTIVE: publisher rsync is already running since .* on /);
-      return true;
-    };
-    await first.whileRunning(until(isRunning));
+    const isRegistered = async (): Promise<boolean> =>
+      (await look((store) => store.listRuns({ running: true, limit: 1 }))).length > 0;
+    await first.whileRunning(until(isRegistered));
+    const second = await rehearsal.command('publisher', 'rsync', '--s3-bucket', SOURCE_BUCKET, '--once');
+    expectExitCode(second, 3);
+    expect(second.stderr).toMatch(/error STATE_RUN_ACTIVE: publisher rsync is already running since .* on /);
     first.kill('SIGTERM');
     expectExitCode(await first.ended, 0);
   });
