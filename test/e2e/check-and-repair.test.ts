@@ -1,7 +1,7 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Subfolder } from '@object-transfer/core/domain/subfolder';
-import type { StateStore, SubfolderCounts } from '@object-transfer/core/ports/state-store';
+import type { RunRecord, StateStore, SubfolderCounts } from '@object-transfer/core/ports/state-store';
 import { openEmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CommandResult, expectExitCode, type RunningCommand } from './command.ts';
@@ -55,6 +55,10 @@ function counts(): Promise<SubfolderCounts> {
 
 function rows(): Promise<readonly Subfolder[]> {
   return look((store) => store.listSubfolders(undefined, 100));
+}
+
+function runs(): Promise<readonly RunRecord[]> {
+  return look((store) => store.listRuns({ running: true, limit: 1 }));
 }
 
 async function publish(mode: string, ...flags: readonly string[]): Promise<string> {
@@ -129,9 +133,7 @@ describe('publishers and workers of comparisons and repairs', () => {
 
   it('refuse a second publisher of the same kind while the first one lives', async () => {
     await using first = rehearsal.start('publisher', 'rsync', '--s3-bucket', SOURCE_BUCKET);
-    const isRegistered = async (): Promise<boolean> =>
-      (await look((store) => store.listRuns({ running: true, limit: 1 }))).length > 0;
-    await first.whileRunning(until(isRegistered));
+    await first.whileRunning(until(async () => (await runs()).length > 0));
     const second = await rehearsal.command('publisher', 'rsync', '--s3-bucket', SOURCE_BUCKET, '--once');
     expectExitCode(second, 3);
     expect(second.stderr).toMatch(/error STATE_RUN_ACTIVE: publisher rsync is already running since .* on /);
