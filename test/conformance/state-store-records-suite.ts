@@ -172,6 +172,22 @@ export function describeStateRecords(name: string, createHarness: () => Promise<
         expect((await store.readFleet(request)).liveWorkers).toBe(1);
       });
 
+      it('tells a worker that has ended or not reported for long from one that lives, or is not known', async () => {
+        const isSilent = (workerId: string): Promise<boolean> => store.isWorkerSilent(workerId, 60_000);
+        await store.reportWorker(report);
+        await store.reportWorker({ ...report, workerId: 'w-2' });
+        expect(await isSilent(report.workerId)).toBe(false);
+        await harness.elapse(59_000);
+        await store.reportWorker({ ...report, workerId: 'w-2' });
+        expect(await isSilent(report.workerId)).toBe(false);
+        await harness.elapse(1000);
+        expect(await isSilent(report.workerId)).toBe(true);
+        expect(await isSilent('w-2')).toBe(false);
+        await store.reportWorker({ ...report, workerId: 'w-2', hasEnded: true });
+        expect(await isSilent('w-2')).toBe(true);
+        expect(await isSilent('nobody')).toBe(false);
+      });
+
       it('reads the controls that are asked for and have a value, and the time of its clock', async () => {
         await store.settleControl('first', '1');
         await store.settleControl('third', '3');

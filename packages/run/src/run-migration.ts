@@ -1,4 +1,3 @@
-import { errorFields } from '@object-transfer/core/domain/classify-error';
 import { subfolderPrefix } from '@object-transfer/core/domain/key-mapping';
 import { DEFAULT_MAX_RSYNC_ATTEMPTS } from '@object-transfer/core/domain/subfolder';
 import type { EmbeddedQueueControl } from '@object-transfer/core/ports/message-queue';
@@ -7,7 +6,7 @@ import type { Logger } from '@object-transfer/core/runtime/logger';
 import { isLeaseOwnerGone, type ProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { withRegisteredRun } from '@object-transfer/core/runtime/registered-run';
 import { sleep } from '@object-transfer/core/runtime/sleep';
-import { sweepParts } from '@object-transfer/worker/cdn-transfer/sweep-parts';
+import { sweepDeadParts } from '@object-transfer/worker/cdn-transfer/sweep-dead-parts';
 import type { MigrationReport, ReportedFailure } from './migration-report.ts';
 import { MigrationTracker, type MigrationProgress } from './migration-progress.ts';
 import { reportMigration } from './report-migration.ts';
@@ -154,26 +153,12 @@ async function takeOverFromDead(options: MigrationOptions, signal: AbortSignal):
   if (subfolders + messages > 0) {
     options.logger.info({ subfolders, messages }, 'took over from a process that is gone');
   }
-  await sweepDeadParts(options, signal);
+  await sweep(options, signal);
 }
 
-/** Parts that cannot be swept now cost money, not objects: they are no reason to stop a migration. */
-async function sweepDeadParts(options: MigrationOptions, signal: AbortSignal): Promise<void> {
-  const { mapping } = options.verification;
-  try {
-    const { deleted, failed, firstError } = await sweepParts(
-      options.parts,
-      mapping.gcsRootPrefix,
-      isLeaseOwnerGone,
-      signal,
-    );
-    if (deleted > 0) options.logger.info({ parts: deleted }, 'deleted temporary parts of a process that is gone');
-    if (failed > 0)
-      options.logger.warn({ parts: failed, ...errorFields(firstError) }, 'temporary parts could not be deleted');
-  } catch (error) {
-    signal.throwIfAborted();
-    options.logger.warn(errorFields(error), 'temporary parts could not be looked for');
-  }
+function sweep({ parts, verification, logger }: MigrationOptions, signal: AbortSignal): Promise<void> {
+  const { gcsRootPrefix } = verification.mapping;
+  return sweepDeadParts({ destination: parts, gcsRootPrefix, isDead: isLeaseOwnerGone }, logger, signal);
 }
 
 function roomOnQueue(options: MigrationOptions, signal: AbortSignal): Promise<void> {
@@ -225,7 +210,7 @@ async function withWorkers<T>(
     await workers.stop();
     await workersEnded;
     // A worker process that crashed has left its parts behind.
-    if (!signal.aborted) await sweepDeadParts(options, signal);
+    if (!signal.aborted) await sweep(options, signal);
   }
 }
 

@@ -76,6 +76,7 @@ async function useStore(): Promise<void> {
   await store.endRun('r', 'SUCCEEDED', undefined);
   await store.reportWorker({ workerId: 'w', runId: 'r', mode: 'rsync', host: 'host', pid: 1, counters: {} });
   await store.listWorkers('r');
+  await store.isWorkerSilent('w', 60_000);
   await store.settleControl('name', 'value');
   await store.replaceControl('name', 'value', 'other');
   await store.replaceControl('new', undefined, 'value');

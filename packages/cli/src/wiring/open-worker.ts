@@ -1,5 +1,6 @@
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import type { ProcessIdentity } from '@object-transfer/core/runtime/process-identity';
+import type { PartsSweep } from '@object-transfer/worker/cdn-transfer/sweep-parts';
 import type { Backends } from './open-backends.ts';
 import type { Services } from './services.ts';
 
@@ -10,6 +11,8 @@ export interface OpenWorker {
   readonly held: { readonly messages: number; readonly objects: number };
   /** Finds out before the first message whether it can work. @throws ConfigurationError, SourceError */
   check(signal: AbortSignal): Promise<void>;
+  /** Where it leaves temporary parts, if it does. */
+  readonly parts?: Pick<PartsSweep, 'destination' | 'gcsRootPrefix'> | undefined;
   /** Takes messages until `stop` aborts; resolves when nothing is in its hands. */
   run(stop: AbortSignal, reporting: WorkerReporting): Promise<void>;
   close(): Promise<void>;

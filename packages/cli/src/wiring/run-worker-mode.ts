@@ -1,6 +1,7 @@
 import { createProcessIdentity, isLeaseOwnerGone } from '@object-transfer/core/runtime/process-identity';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import { withRegisteredRun } from '@object-transfer/core/runtime/registered-run';
+import { keepSweeping } from '@object-transfer/worker/cdn-transfer/keep-sweeping';
 import type { CommandContext } from '../command-context.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { checkDestination } from './destination.ts';
@@ -70,7 +71,7 @@ export async function runWorkerMode<S extends CommonWorkerSettings>(
     running = worker;
     const { subscription } = workerQueues(settings, mode.topics);
     const counters = (): Counters => worker.counters.toRecord();
-    await registered(job, backends, counters, context, async (reporting, stop) => {
+    await registered(job, { ...backends, worker }, counters, context, async (reporting, stop) => {
       if (!job.isAssigned) logger.info({ subscription }, 'taking messages');
       await worker.run(stop, reporting);
     });
@@ -100,10 +101,10 @@ export async function runWorkerProcesses<S extends CommonWorkerSettings>(
     }),
   );
   // What is wrong is said once, and not by each process.
-  return await withWorker(job, context, false, async (_, backends) => {
+  return await withWorker(job, context, false, async (worker, backends) => {
     await registered(
       job,
-      backends,
+      { ...backends, worker },
       () => running?.counters ?? {},
       context,
       async (reporting, stop) => {
@@ -128,10 +129,10 @@ export async function runWorkerProcesses<S extends CommonWorkerSettings>(
   });
 }
 
-/** A worker that nobody else accounts for has a row in the runs table. */
+/** A worker that nobody else accounts for has a row in the runs table, and looks after what dead ones left behind. */
 async function registered<S extends CommonWorkerSettings>(
   { mode, reporting, logger }: WorkerJob<S>,
-  { stateStore }: Backends,
+  { stateStore, worker }: Backends & { readonly worker: OpenWorker },
   counters: () => Counters,
   context: CommandContext,
   work: (reporting: WorkerReporting, stop: AbortSignal) => Promise<void>,
@@ -152,6 +153,8 @@ async function registered<S extends CommonWorkerSettings>(
     counters,
   };
   await withRegisteredRun(run, async (runId, lost) => {
+    await using ending = new AsyncDisposableStack();
+    if (worker.parts !== undefined) ending.defer(keepSweeping({ ...worker.parts, stateStore, logger }));
     await work({ runId, heartbeatMs: WORKER_HEARTBEAT_MS }, AbortSignal.any([context.stop, lost]));
     return { succeeded: true, exitMessage: 'told to stop', value: undefined };
   });

@@ -66,6 +66,7 @@ export async function openRsyncWorker(options: OpenWorkerOptions<RsyncSettings>)
     get held() {
       return { messages: subscription.count, objects: transfers.requestsUnderWay };
     },
+    parts: { destination: transfers.transfer.parts, gcsRootPrefix: settings.gcsRootPrefix },
     check: async (signal) => {
       await transfers.source.check(settings.s3RootPrefix, signal);
       if (isNative) await checkTransfers(transfers, settings, logger, signal);

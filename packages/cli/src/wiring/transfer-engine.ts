@@ -25,6 +25,7 @@ export async function openTransferWorker(options: OpenWorkerOptions<CdnTransferS
     get held() {
       return { messages: subscription.count, objects: transfers.requestsUnderWay };
     },
+    parts: { destination: transfers.transfer.parts, gcsRootPrefix: settings.gcsRootPrefix },
     check: (signal) => checkTransfers(transfers, settings, logger, signal),
     run: (stop, reporting) =>
       runCdnTransfer({

@@ -254,6 +254,8 @@ export interface StateStore {
   /** Stores a worker's heartbeat and counters. */
   reportWorker(report: WorkerReport): Promise<void>;
   listWorkers(runId: string): Promise<readonly WorkerRecord[]>;
+  /** True where a worker has ended, or has not reported for so long; false, too, where it has never reported here. */
+  isWorkerSilent(workerId: string, silentForMs: number): Promise<boolean>;
 
   /** What workers that share something go by: how many they are, and controls. */
   readFleet(request: FleetRequest): Promise<FleetReading>;

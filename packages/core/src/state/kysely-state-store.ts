@@ -39,7 +39,7 @@ import { countSubfolders, getSubfolder, listSubfolders } from './read-subfolders
 import { reclaimSubfolderLeases } from './reclaim-subfolder-leases.ts';
 import { recordDifferences, resolveUnseenErrors } from './record-differences.ts';
 import { abandonRun, beginRun, endRun, heartbeatRun, listRuns } from './register-runs.ts';
-import { listWorkers, reportWorker } from './report-workers.ts';
+import { isWorkerSilent, listWorkers, reportWorker } from './report-workers.ts';
 import { hasControl, replaceControl } from './replace-control.ts';
 import { abandonSubfolder, resetSubfolders } from './reset-subfolders.ts';
 import { settleControl } from './settle-control.ts';
@@ -243,6 +243,10 @@ export class KyselyStateStore implements StateStore {
 
   listWorkers(runId: string): Promise<readonly WorkerRecord[]> {
     return this.#run('listWorkers', (db) => listWorkers(db, runId));
+  }
+
+  isWorkerSilent(workerId: string, silentForMs: number): Promise<boolean> {
+    return this.#run('isWorkerSilent', (db, now) => isWorkerSilent(db, workerId, silentForMs, now));
   }
 
   readFleet(request: FleetRequest): Promise<FleetReading> {

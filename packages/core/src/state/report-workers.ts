@@ -45,3 +45,17 @@ export async function listWorkers(db: Kysely<StateTables>, runId: string): Promi
     heartbeatAt: new Date(row.heartbeatAt),
   }));
 }
+
+export async function isWorkerSilent(
+  db: Kysely<StateTables>,
+  workerId: string,
+  silentForMs: number,
+  now: number,
+): Promise<boolean> {
+  const worker = await db
+    .selectFrom('workers')
+    .select(['heartbeatAt', 'endedAt'])
+    .where('workerId', '=', workerId)
+    .executeTakeFirst();
+  return worker !== undefined && (worker.endedAt !== null || worker.heartbeatAt <= now - silentForMs);
+}

@@ -74,6 +74,7 @@ async function useStore(): Promise<void> {
   await store.endRun('r', 'SUCCEEDED', undefined);
   await store.reportWorker({ workerId: 'w', runId: 'r', mode: 'rsync', host: 'host', pid: 1, counters: {} });
   await store.listWorkers('r');
+  await store.isWorkerSilent('w', 60_000);
   await store.reclaimLeases(() => true);
   await useWork('a/');
 }

@@ -1,0 +1,48 @@
+import type { StateStore } from '@object-transfer/core/ports/state-store';
+import type { Logger } from '@object-transfer/core/runtime/logger';
+import { isLeaseOwnerGone } from '@object-transfer/core/runtime/process-identity';
+import { sleep } from '@object-transfer/core/runtime/sleep';
+import { jittered } from '../jittered.ts';
+import { sweepDeadParts } from './sweep-dead-parts.ts';
+import type { PartsSweep } from './sweep-parts.ts';
+
+export interface SweepingOptions extends Omit<PartsSweep, 'isDead'> {
+  readonly stateStore: Pick<StateStore, 'isWorkerSilent'>;
+  readonly logger: Logger;
+  /** Between two sweeps, give or take a fifth; default ten minutes. */
+  readonly everyMs?: number | undefined;
+}
+
+const EVERY_MS = 600_000;
+/**
+ * A worker of another machine that has not reported for so long is taken for dead. Where it was only suspended, the transfer
+ * that its parts belonged to fails, and is done again.
+ */
+const DEAD_AFTER_MS = 900_000;
+
+/**
+ * Deletes the temporary parts of dead workers of a fleet, now and again and again: whoever finds them, a preempted machine
+ * does not come back. Parts of processes that this state does not know are left alone.
+ * @returns ends that
+ */
+export function keepSweeping(options: SweepingOptions): () => Promise<void> {
+  const { stateStore, logger, everyMs = EVERY_MS } = options;
+  const ending = new AbortController();
+  const sweep: PartsSweep = {
+    ...options,
+    isDead: async (processId) =>
+      isLeaseOwnerGone(processId) || (await stateStore.isWorkerSilent(processId, DEAD_AFTER_MS)),
+  };
+  const sweepAgainAndAgain = async (): Promise<void> => {
+    for (;;) {
+      await sweepDeadParts(sweep, logger, ending.signal);
+      await sleep(jittered(everyMs), ending.signal);
+    }
+  };
+  // It ends by the abort alone.
+  const sweeping = sweepAgainAndAgain().catch(() => undefined);
+  return async () => {
+    ending.abort();
+    await sweeping;
+  };
+}
