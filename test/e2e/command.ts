@@ -63,17 +63,20 @@ export class RunningCommand {
     this.#child.kill(signal);
   }
 
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error('the process could not be started');
+    return this.#child.pid;
+  }
+
   /** Ids of the processes that it has started and that run now. */
   async childPids(): Promise<readonly number[]> {
-    const { pid } = this.#child;
-    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    const children = await readFile(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8');
     return children.trim().split(' ').map(Number);
   }
 
   /** Signals the process and all that it started, as Ctrl-C in a shell does. */
   killGroup(signal: NodeJS.Signals): void {
-    if (this.#child.pid === undefined) throw new Error('the process could not be started');
-    process.kill(-this.#child.pid, signal);
+    process.kill(-this.pid, signal);
   }
 
   /**
