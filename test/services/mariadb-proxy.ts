@@ -35,6 +35,11 @@ export class MariadbProxy {
     return this.#losing === undefined;
   }
 
+  /** Breaks every connection that is open now. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   /** From now on nothing is forwarded, and nothing is closed. */
   stall(): void {
     this.#stalls = true;
@@ -47,7 +52,7 @@ export class MariadbProxy {
 
   async close(): Promise<void> {
     if (!this.#server.listening) return;
-    for (const socket of this.#sockets) socket.destroy();
+    this.cut();
     this.#server.close();
     await once(this.#server, 'close');
   }

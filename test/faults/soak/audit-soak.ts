@@ -1,0 +1,114 @@
+import { auditObjects, type Discrepancy } from '../audit-objects.ts';
+import { maxFds, maxSockets } from '../limits-bounds.ts';
+import type { ProcessPeaks } from '../limits-process-watch.ts';
+import { readMonitored } from '../limits-monitor.ts';
+import { DESTINATION_BUCKET, FLOWS, MAX_CONCURRENCY, type SoakCloud } from './soak-cloud.ts';
+import type { SoakFleet } from './soak-fleet.ts';
+import { UNMOVABLE } from './soak-source.ts';
+
+const START_UP_MS = 2000;
+
+interface OpenError {
+  readonly key: string;
+  readonly code: string;
+}
+
+/**
+ * After the transfer, before anything is compared: what has not arrived must be among the open errors, or its message was lost;
+ * what is there must be what the source has.
+ * @returns what is wrong, a line each
+ */
+export async function auditTransfer(cloud: SoakCloud): Promise<readonly string[]> {
+  const failed = new Set((await openErrors(cloud)).map(({ key }) => key));
+  const found = await auditObjects(objectsOf(cloud));
+  return found
+    .filter(({ kind, name }) => kind !== 'leftover' && !(kind === 'missing' && failed.has(name)))
+    .map((each) => `after the transfer: ${describe(each)}`);
+}
+
+/**
+ * In the end: both buckets, every row, every open error, every queue, what processes used and how they ended.
+ * @param unmovable codes of the failures that must be there, by key
+ * @returns what is wrong, a line each; empty where nothing is
+ */
+export async function auditAll(
+  cloud: SoakCloud,
+  fleet: SoakFleet,
+  unmovable: ReadonlyMap<string, string>,
+): Promise<readonly string[]> {
+  return [
+    ...(await auditObjects(objectsOf(cloud))).map(describe),
+    ...(await auditRows(cloud)),
+    ...auditErrors(await openErrors(cloud), unmovable),
+    ...FLOWS.filter((flow) => cloud.waiting(flow) > 0).map((flow) => `queue: ${cloud.waiting(flow)} ${flow} are left`),
+    ...auditLimits(fleet.peaks),
+    ...fleet.unexpected.map(({ name, exitCode, stderr }) => `${name} ended with ${exitCode}: ${stderr}`),
+    ...(await auditProcesses(cloud, fleet)),
+  ];
+}
+
+function objectsOf({ source, gcs }: SoakCloud) {
+  return { source, gcs, destination: DESTINATION_BUCKET, nameOf: nameIfMovable };
+}
+
+function nameIfMovable(key: string): string | undefined {
+  return key.startsWith(UNMOVABLE) ? undefined : key;
+}
+
+function describe({ kind, name, detail }: Discrepancy): string {
+  return `${kind}: ${JSON.stringify(name)}: ${detail}`;
+}
+
+async function auditRows({ home }: SoakCloud): Promise<readonly string[]> {
+  const wrong = await home.query(
+    `SELECT * FROM ${home.table} WHERE NOT (
+       cdn_transfer_published AND NOT initial_transfer AND NOT sync_check_in_progress AND NOT rsync_in_progress
+       AND lease_owner IS NULL AND sync_check_error IS NULL AND sync_check_frequency > 0
+       AND IF(dir_key = '${UNMOVABLE}', repair_due = 2, repair_due = 0 AND s3_size = gcs_size AND s3_object_count = gcs_object_count
+              AND missing_count + mismatched_count + unproven_count + extra_count = 0))`,
+  );
+  return wrong.map((row) => `row: ${JSON.stringify(row)}`);
+}
+
+async function openErrors({ home }: SoakCloud): Promise<readonly OpenError[]> {
+  const rows = await home.query(`SELECT object_key, code FROM ${home.table}_object_errors WHERE resolved_at IS NULL`);
+  return rows.map((row) => ({ key: String(row['object_key']), code: String(row['code']) }));
+}
+
+/** Every permanent failure once, and nothing else. */
+function auditErrors(open: readonly OpenError[], unmovable: ReadonlyMap<string, string>): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const { key } of open) counts.set(key, (counts.get(key) ?? 0) + 1);
+  return [
+    ...open
+      .filter(({ key, code }) => unmovable.get(key) !== code)
+      .map(({ key, code }) => `error: ${JSON.stringify(key)} has ${code}, and not ${String(unmovable.get(key))}`),
+    ...[...unmovable.keys()]
+      .filter((key) => counts.get(key) !== 1)
+      .map((key) => `error: ${JSON.stringify(key)} is listed ${counts.get(key) ?? 0} times`),
+  ];
+}
+
+function auditLimits({ fds, sockets }: ProcessPeaks): readonly string[] {
+  const bounds: readonly (readonly [string, number, number])[] = [
+    ['file descriptors', fds, maxFds(MAX_CONCURRENCY)],
+    ['sockets', sockets, maxSockets(MAX_CONCURRENCY)],
+  ];
+  return bounds
+    .filter(([, used, bound]) => used > bound)
+    .map(([what, used, bound]) => `limit: ${used} ${what} of one process, at most ${bound} are promised`);
+}
+
+/** Of those that were not killed, which say nothing. */
+async function auditProcesses({ monitorFile }: SoakCloud, { suspended }: SoakFleet): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const { pid, args, end } of await readMonitored(monitorFile)) {
+    const who = args.join(' ');
+    for (const error of end?.uncaught ?? []) found.push(`${who}: uncaught: ${error}`);
+    // Modules are loaded at one go.
+    const stalls = (end?.stalls ?? []).filter(({ atMs }) => atMs > START_UP_MS && !suspended.has(pid));
+    for (const { atMs, forMs } of stalls)
+      found.push(`${who}: the event loop stood still for ${forMs} ms, at ${atMs} ms`);
+  }
+  return found;
+}

@@ -1,0 +1,225 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { status } from '@grpc/grpc-js';
+import { pick, pickWeighted, randomFor } from './seeded-random.ts';
+import { sendSignal } from './send-signal.ts';
+import { DESTINATION_BUCKET, type SoakCloud } from './soak-cloud.ts';
+import type { SoakFleet } from './soak-fleet.ts';
+import type { SoakProcess } from './soak-process.ts';
+import { putObject, UNMOVABLE } from './soak-source.ts';
+
+interface Mishap {
+  readonly name: string;
+  readonly weight: number;
+  /** It changes objects. */
+  readonly tampers?: boolean;
+  /** @returns false where it could not happen now */
+  readonly happen: () => Promise<boolean> | boolean;
+}
+
+/** Longer than the leases of the soak. */
+const SUSPENDED_MS = 11_500;
+const DATABASE_AWAY_MS = 800;
+const PUBSUB_AWAY_MS = 1500;
+const PUBSUB_METHODS = ['Publish', 'StreamingPull', 'Acknowledge', 'ModifyAckDeadline'];
+
+/** What happens to processes, database, queue and buckets, one after the other, in the order that the seed gives. */
+export class Chaos {
+  readonly #cloud: SoakCloud;
+  readonly #fleet: SoakFleet;
+  readonly #random: () => number;
+  readonly #counts = new Map<string, number>();
+  readonly #ending = new AbortController();
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #mishaps: readonly Mishap[];
+  #suspended = false;
+  /** What arrived may be gone or different by the time it is looked at. */
+  tampers = false;
+  #running: Promise<void> | undefined;
+  #failure: Error | undefined;
+
+  constructor(cloud: SoakCloud, fleet: SoakFleet, seed: number) {
+    this.#cloud = cloud;
+    this.#fleet = fleet;
+    this.#random = randomFor(seed, 'chaos');
+    this.#mishaps = [
+      { name: 'SIGKILL', weight: 5, happen: () => this.#signal('SIGKILL') },
+      { name: 'SIGTERM', weight: 2, happen: () => this.#signal('SIGTERM') },
+      { name: 'SIGKILL of a child', weight: 3, happen: () => this.#killChild() },
+      { name: 'suspended past the lease', weight: 2, happen: () => this.#suspend() },
+      { name: 'database connections cut', weight: 3, happen: () => this.#cutDatabase() },
+      { name: 'database killed and started again', weight: 1, happen: () => this.#restartDatabase() },
+      { name: 'answer of the database lost', weight: 3, happen: () => this.#loseDatabaseAnswer() },
+      { name: 'Pub/Sub streams dropped', weight: 3, happen: () => this.#dropStreams() },
+      { name: 'Pub/Sub away', weight: 2, happen: () => this.#stopPubsub() },
+      { name: 'Pub/Sub acks lost', weight: 3, happen: () => this.#loseAcks() },
+      { name: 'Pub/Sub publishing stored and refused', weight: 2, happen: () => this.#refuseStored() },
+      { name: 'source object changed', weight: 2, tampers: true, happen: () => this.#changeSource() },
+      { name: 'source object gone', weight: 1, tampers: true, happen: () => this.#removeFromSource() },
+      { name: 'destination object gone', weight: 2, tampers: true, happen: () => this.#tamper('gone') },
+      { name: 'destination object changed', weight: 2, tampers: true, happen: () => this.#tamper('changed') },
+      {
+        name: 'destination object that the source never had',
+        weight: 1,
+        tampers: true,
+        happen: () => this.#tamper('extra'),
+      },
+    ];
+    // These go on all the time.
+    cloud.pubsub.faults.duplicateShare = 0.1;
+    cloud.pubsub.faults.outOfOrder = true;
+  }
+
+  /** So often each has happened. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
+
+  get total(): number {
+    return this.#counts.values().reduce((sum, count) => sum + count, 0);
+  }
+
+  /**
+   * @param everyMs between two of them, on average
+   * @param options.tampers whether objects change on either side, too; {@link tampers} can be set later
+   */
+  start(everyMs: number, { tampers }: { readonly tampers: boolean }): void {
+    this.tampers = tampers;
+    this.#running = this.#goOn(everyMs).catch((error: unknown) => {
+      if (!this.#ending.signal.aborted) this.#failure = new Error('a mishap could not happen', { cause: error });
+    });
+  }
+
+  /** Resolves when nothing is broken any more. @throws what kept a mishap from happening */
+  async end(): Promise<void> {
+    this.#ending.abort();
+    await this.#running;
+    await Promise.all(this.#underWay);
+    this.#cloud.pubsub.faults.clear();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #goOn(everyMs: number): Promise<void> {
+    for (;;) {
+      await delay(everyMs * 2 * this.#random(), undefined, { signal: this.#ending.signal });
+      const mishap = pickWeighted(this.#mishaps, this.#random);
+      if (mishap.tampers === true && !this.tampers) continue;
+      if (await mishap.happen()) this.#counts.set(mishap.name, (this.#counts.get(mishap.name) ?? 0) + 1);
+    }
+  }
+
+  /** Something that lasts, and is over when it is over. */
+  #meanwhile(work: () => Promise<void>): void {
+    const running = work()
+      .catch((error: unknown) => {
+        this.#failure ??= new Error('a mishap could not be undone', { cause: error });
+      })
+      .finally(() => this.#underWay.delete(running));
+    this.#underWay.add(running);
+  }
+
+  #victim(): SoakProcess | undefined {
+    const { processes } = this.#fleet;
+    return processes.length === 0 ? undefined : pick(processes, this.#random);
+  }
+
+  #signal(signal: NodeJS.Signals): boolean {
+    const victim = this.#victim();
+    victim?.signal(signal);
+    return victim !== undefined;
+  }
+
+  async #killChild(): Promise<boolean> {
+    const children = (await Promise.all(this.#fleet.processes.map((process) => process.childPids()))).flat();
+    if (children.length === 0) return false;
+    return sendSignal(pick(children, this.#random), 'SIGKILL');
+  }
+
+  async #suspend(): Promise<boolean> {
+    const victim = this.#victim();
+    if (victim === undefined || this.#suspended) return false;
+    const [child] = await victim.childPids();
+    const pid = child ?? victim.pid;
+    if (!sendSignal(pid, 'SIGSTOP')) return false;
+    this.#suspended = true;
+    this.#fleet.suspended.add(pid);
+    this.#meanwhile(async () => {
+      await delay(SUSPENDED_MS);
+      sendSignal(pid, 'SIGCONT');
+      this.#suspended = false;
+    });
+    return true;
+  }
+
+  #cutDatabase(): boolean {
+    this.#cloud.mariadbProxy.cut();
+    return true;
+  }
+
+  async #restartDatabase(): Promise<boolean> {
+    const { mariadb, mariadbProxy } = this.#cloud;
+    await mariadb.kill();
+    mariadbProxy.cut();
+    await delay(DATABASE_AWAY_MS);
+    await mariadb.restart();
+    return true;
+  }
+
+  #loseDatabaseAnswer(): boolean {
+    this.#cloud.mariadbProxy.loseAnswerTo(/update|insert|COMMIT/i);
+    return true;
+  }
+
+  #dropStreams(): boolean {
+    this.#cloud.pubsub.dropStreams();
+    return true;
+  }
+
+  #stopPubsub(): boolean {
+    const { faults } = this.#cloud.pubsub;
+    for (const method of PUBSUB_METHODS) faults.calls.refuse(method, { code: status.UNAVAILABLE });
+    this.#cloud.pubsub.dropStreams();
+    this.#meanwhile(async () => {
+      await delay(PUBSUB_AWAY_MS);
+      faults.calls.allow();
+    });
+    return true;
+  }
+
+  #loseAcks(): boolean {
+    this.#cloud.pubsub.faults.acksToLose = 5;
+    return true;
+  }
+
+  #refuseStored(): boolean {
+    this.#cloud.pubsub.faults.storeButRefuse({ code: status.UNAVAILABLE, times: 1 });
+    return true;
+  }
+
+  #sourceKey(): string | undefined {
+    const keys = [...this.#cloud.keys()].filter((key) => !key.startsWith(UNMOVABLE));
+    return keys.length === 0 ? undefined : pick(keys, this.#random);
+  }
+
+  #changeSource(): boolean {
+    const key = this.#sourceKey();
+    if (key !== undefined) putObject(this.#cloud.source, key, this.#random);
+    return key !== undefined;
+  }
+
+  #removeFromSource(): boolean {
+    const key = this.#sourceKey();
+    if (key !== undefined) this.#cloud.source.delete(key);
+    return key !== undefined;
+  }
+
+  #tamper(how: 'gone' | 'changed' | 'extra'): boolean {
+    const { objects } = this.#cloud.gcs;
+    const names = objects.names(DESTINATION_BUCKET).filter((name) => !name.startsWith('.object-transfer-parts/'));
+    if (names.length === 0) return false;
+    const name = pick(names, this.#random);
+    if (how === 'gone') objects.remove(DESTINATION_BUCKET, name);
+    else if (how === 'changed') objects.put(DESTINATION_BUCKET, name, 'other bytes');
+    else objects.put(DESTINATION_BUCKET, `${name}-extra`, 'nobody has it');
+    return true;
+  }
+}

@@ -1,0 +1,131 @@
+import type { HttpFault } from '../http-fault.ts';
+import type { ProxiedRequest } from '../http-fault-proxy.ts';
+import { pick, pickWeighted, randomFor } from './seeded-random.ts';
+import { WITHOUT_MD5 } from './soak-source.ts';
+
+export type Leg = 's3' | 'cdn' | 'gcs';
+
+interface Candidate {
+  readonly weight: number;
+  /** Default: any request. */
+  readonly suits?: (request: ProxiedRequest) => boolean;
+  /** @param sizeBytes of the object that is asked for; of others, some size */
+  readonly make: (random: () => number, sizeBytes: number) => HttpFault;
+}
+
+/** Long enough to be noticed, short enough for a soak: time-outs of clients are for tests of their own. */
+const STALL_MS = 400;
+
+const always = (fault: HttpFault) => (): HttpFault => fault;
+
+/** What can happen to any exchange. */
+const ANYWHERE: readonly Candidate[] = [
+  { weight: 2, make: always({ kind: 'refuse' }) },
+  { weight: 2, make: always({ kind: 'resetBeforeHead' }) },
+  { weight: 2, make: always({ kind: 'resetInHead' }) },
+  { weight: 2, make: always({ kind: 'resetInBody' }) },
+  { weight: 1, make: always({ kind: 'garbage' }) },
+  { weight: 1, make: (random) => ({ kind: 'stall', at: random() < 0.5 ? 'head' : 'body', releaseMs: STALL_MS }) },
+  { weight: 1, make: always({ kind: 'trickle', pieces: 4, pieceBytes: 7, delayMs: 10 }) },
+  { weight: 2, make: always({ kind: 'truncate', length: 'closed' }) },
+];
+
+const hasRange = ({ headers }: ProxiedRequest): boolean => headers.range !== undefined;
+/** Where nothing but the connection vouches for the bytes, a byte that TLS let through wrongly cannot be seen. */
+const hasMd5 = (request: ProxiedRequest): boolean => !WITHOUT_MD5.test(keyOf(request));
+const isUploadOfContent = ({ target, headers }: ProxiedRequest): boolean =>
+  target.startsWith('/upload/') && Number(headers['content-length'] ?? 0) > 8192;
+
+const BY_LEG: Readonly<Record<Leg, readonly Candidate[]>> = {
+  cdn: [
+    ...ANYWHERE,
+    { weight: 4, make: (random) => refusal('cloudfront', [403, 404, 408, 412, 416, 429, 500, 502, 503, 504], random) },
+    { weight: 2, make: always({ kind: 'truncate', length: 'plausible' }) },
+    { weight: 1, make: always({ kind: 'duplicate', length: 'longer' }) },
+    { weight: 2, suits: hasMd5, make: always({ kind: 'duplicate', length: 'kept' }) },
+    { weight: 4, suits: hasMd5, make: always({ kind: 'corrupt' }) },
+    { weight: 1, make: always({ kind: 'lie', headers: { etag: '"0123456789abcdef0123456789abcdef"' } }) },
+    { weight: 1, make: always({ kind: 'lie', headers: { etag: undefined } }) },
+    { weight: 1, make: always({ kind: 'lie', headers: { 'content-length': '3' } }) },
+    { weight: 4, suits: hasRange, make: always({ kind: 'wholeForRange' }) },
+    { weight: 4, suits: hasRange, make: always({ kind: 'lie', headers: { 'content-range': 'bytes 1-2/3' } }) },
+    { weight: 2, make: (random, sizeBytes) => staleCopy(sizeBytes, random) },
+    // The ETag alone tells an older copy of the same size from the object, where no MD5 does.
+    { weight: 8, suits: (request) => !hasMd5(request), make: (random, sizeBytes) => staleCopy(sizeBytes, random) },
+    { weight: 2, make: always({ kind: 'compressed' }) },
+    { weight: 1, make: always({ kind: 'answerTwice' }) },
+  ],
+  s3: [
+    ...ANYWHERE,
+    { weight: 4, make: (random) => refusal('s3', [408, 429, 500, 502, 503, 504], random) },
+    { weight: 3, make: always({ kind: 'truncate', length: 'plausible' }) },
+  ],
+  gcs: [
+    ...ANYWHERE,
+    { weight: 5, make: (random) => refusal('gcs', [408, 429, 500, 502, 503, 504], random) },
+    { weight: 4, make: always({ kind: 'loseAnswer' }) },
+    { weight: 2, make: always({ kind: 'loseRequest' }) },
+    { weight: 2, suits: isUploadOfContent, make: always({ kind: 'corruptRequest' }) },
+  ],
+};
+
+function refusal(by: 's3' | 'cloudfront' | 'gcs', statuses: readonly number[], random: () => number): HttpFault {
+  const retryAfter = random() < 0.2 ? { retryAfter: '1' } : {};
+  return { kind: 'status', status: pick(statuses, random), by: random() < 0.2 ? 'frontEnd' : by, ...retryAfter };
+}
+
+function staleCopy(sizeBytes: number, random: () => number): HttpFault {
+  return {
+    kind: 'stale',
+    etag: 'ffffffffffffffffffffffffffffffff',
+    body: Buffer.alloc(sizeBytes, `older ${random()} `),
+  };
+}
+
+/**
+ * Decides which exchanges are broken, and how: by the seed, the leg, the request and how often it has been made, whatever the
+ * processes of the fleet do meanwhile.
+ */
+export class HttpFaultPlan {
+  readonly #seed: number;
+  readonly #share: number;
+  readonly #counts = new Map<string, number>();
+  #injected = 0;
+  /** No faults while false. */
+  isOn = false;
+  /** How large the object of a key is that the source has now. */
+  sizeOf: (key: string) => number | undefined = () => undefined;
+
+  /** @param share of all requests, 0 to 1 */
+  constructor(seed: number, share: number) {
+    this.#seed = seed;
+    this.#share = share;
+  }
+
+  get injected(): number {
+    return this.#injected;
+  }
+
+  choose(leg: Leg, request: ProxiedRequest): HttpFault | undefined {
+    if (!this.isOn) return undefined;
+    const what = `${leg} ${request.method} ${withoutSignature(request.target)}`;
+    const count = this.#counts.get(what) ?? 0;
+    this.#counts.set(what, count + 1);
+    const random = randomFor(this.#seed, what, count);
+    if (random() >= this.#share) return undefined;
+    this.#injected++;
+    const suitable = BY_LEG[leg].filter(({ suits }) => suits === undefined || suits(request));
+    const sizeBytes = this.sizeOf(keyOf(request)) ?? 100;
+    return pickWeighted(suitable, random).make(random, sizeBytes);
+  }
+}
+
+/** Of a request to the CDN. */
+function keyOf({ target }: ProxiedRequest): string {
+  return decodeURIComponent((target.split('?')[0] ?? '').slice(1));
+}
+
+/** Signatures and ids of sessions are others each time. */
+function withoutSignature(target: string): string {
+  return target.replace(/(?:Policy|Signature|Key-Pair-Id|upload_id|X-Amz-[A-Za-z]+)=[^&]*/g, '');
+}
