@@ -16,7 +16,7 @@ const SCENARIOS: readonly Scenario[] = [
   { name: 'mixed', description: 'the installed dependencies, real files of all sizes', measure: measureMixed },
   { name: 'large', description: '8 objects of 256 MiB', measure: measureLarge },
   { name: 'memory', description: '1,800 objects of 60 KB to 24 MiB, 128 under way at a time', measure: measureMemory },
-  { name: 'processes', description: '80,000 objects of 16 KiB, by one process and by two', measure: measureProcesses },
+  { name: 'processes', description: '200,000 objects of 16 KiB, by one process and by two', measure: measureProcesses },
   { name: 'listing', description: '1,000,000 keys of one folder, on each side', measure: measureListing },
   { name: 'check', description: '1,000,000 objects on each side, compared', measure: measureCheck },
   { name: 'claim', description: 'claims in tables of 10^4 and 10^6 rows (MariaDB)', measure: measureClaims },

@@ -9,6 +9,8 @@ export interface TransferClient {
   /** What it does not do, where the comparison would not be fair without being told. */
   readonly note?: string | undefined;
   readonly isInstalled: () => boolean;
+  /** The processors that it may use; left out, the one that a client of one process has. */
+  readonly cpus?: string | undefined;
   /** False where it only reads. */
   readonly movesToGcs?: false;
   readonly command: (servers: RunningServers, destination: string, directory: string) => ClientCommand;

@@ -18,8 +18,6 @@ export interface TransferScenario {
   /** In the unit. */
   readonly units: number;
   readonly clients: readonly TransferClient[];
-  /** The processors that the clients may use; default one of their own. */
-  readonly cpus?: string | undefined;
   readonly rounds: number;
 }
 
@@ -42,7 +40,7 @@ export async function measureTransfers(scenario: TransferScenario): Promise<read
   for (let round = 0; round < scenario.rounds; round++) {
     for (const [index, client] of clients.entries()) {
       const destination = destinationOf(index, round);
-      costs.get(client)?.push(await moveOnce(scenario, client, urls, destination));
+      costs.get(client)?.push(await moveOnce(client, urls, destination));
       await checkMoved(servers, scenario, client, destination);
     }
   }
@@ -55,19 +53,14 @@ function destinationOf(client: number, round: number): string {
   return `client-${client}-round-${round}`;
 }
 
-async function moveOnce(
-  scenario: TransferScenario,
-  client: TransferClient,
-  urls: RunningServers,
-  destination: string,
-): Promise<RoundCost> {
+async function moveOnce(client: TransferClient, urls: RunningServers, destination: string): Promise<RoundCost> {
   const directory = await mkdtemp(join(tmpdir(), 'object-transfer-bench-'));
   try {
     const command = client.command(urls, destination, directory);
     return await measureCommand({
       ...command,
       directory,
-      cpus: scenario.cpus ?? CLIENT_CPUS,
+      cpus: client.cpus ?? CLIENT_CPUS,
       timeoutMs: TIMEOUT_MS,
     });
   } finally {
