@@ -1,4 +1,5 @@
 import { ObjectTransferError } from './errors.ts';
+import { redactSecrets } from './redact-secrets.ts';
 
 /** What to do about a failure. The only place that decides it. */
 export interface ErrorClass {
@@ -43,11 +44,11 @@ function isTimeout(cause: unknown): boolean {
   return cause instanceof Error && TIMEOUT_CODES.has((cause as NodeJS.ErrnoException).code);
 }
 
-/** `code` and message of any thrown value, for tables and reports. */
+/** `code` and message of any thrown value, for tables and reports; secrets are redacted. */
 export function describeError(error: unknown): { readonly code: string; readonly message: string } {
   if (error instanceof ObjectTransferError) return { code: error.code, message: error.message };
-  if (error instanceof Error) return { code: 'UNEXPECTED', message: `${error.name}: ${error.message}` };
-  return { code: 'UNEXPECTED', message: String(error) };
+  if (error instanceof Error) return { code: 'UNEXPECTED', message: redactSecrets(`${error.name}: ${error.message}`) };
+  return { code: 'UNEXPECTED', message: redactSecrets(String(error)) };
 }
 
 /**

@@ -1,7 +1,10 @@
+import { redactSecrets } from './redact-secrets.ts';
+
 /**
  * Every failure that the tool names is one of these classes. `code` is stable: it is what reports, the error table and
  * scripts match on. `retryable` says whether the same request may succeed later; `classify-error.ts` decides what is
- * done about it. Messages name the thing that failed and never hold a signature, a token or a secret.
+ * done about it. Messages name the thing that failed and never hold a signature, a token or a secret, also where they say
+ * what a server has answered, which may be all that it was sent.
  */
 
 export interface ErrorContext {
@@ -29,7 +32,7 @@ export abstract class ObjectTransferError<Code extends string = string> extends 
   readonly retryAfterMs: number | undefined;
 
   constructor(code: Code, retryable: boolean, message: string, context: ErrorContext) {
-    super(message, context.cause === undefined ? undefined : { cause: context.cause });
+    super(redactSecrets(message), context.cause === undefined ? undefined : { cause: context.cause });
     this.name = new.target.name;
     this.code = code;
     this.retryable = retryable;
