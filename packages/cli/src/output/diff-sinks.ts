@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { ConfigurationError, StateError } from '@object-transfer/core/domain/errors';
@@ -11,7 +12,8 @@ type Write = (text: string) => Promise<void>;
  *   `STATE_READ_ONLY`; what `produce` throws
  */
 export async function writeToFile<T>(file: string, produce: (write: Write) => Promise<T>): Promise<T> {
-  const unfinished = `${file}.${process.pid}.tmp`;
+  // In a folder that others write to as well, a name that can be guessed may be a link to somewhere else.
+  const unfinished = `${file}.${randomUUID()}.tmp`;
   const handle = await openNew(unfinished, file);
   try {
     const produced = await produce((text) => reporting(file, () => handle.appendFile(text)));
@@ -54,7 +56,7 @@ export function isReaderGone(error: unknown): boolean {
 async function openNew(unfinished: string, file: string): Promise<FileHandle> {
   try {
     if (existsSync(file) && statSync(file).isDirectory()) throw new Error('it is a folder');
-    return await open(unfinished, 'w');
+    return await open(unfinished, 'wx');
   } catch (error) {
     throw new ConfigurationError(
       'CONFIG_INVALID',

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { access, constants, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -23,9 +24,10 @@ export async function checkReportFile(file: string): Promise<void> {
  * @throws StateError `STATE_STORAGE_FULL` or `STATE_READ_ONLY` where it cannot be written
  */
 export async function writeReportFile(file: string, report: MigrationReport): Promise<void> {
-  const unfinished = `${file}.${process.pid}.tmp`;
+  // In a folder that others write to as well, a name that can be guessed may be a link to somewhere else.
+  const unfinished = `${file}.${randomUUID()}.tmp`;
   try {
-    await writeFile(unfinished, `${JSON.stringify(report, null, 2)}\n`);
+    await writeFile(unfinished, `${JSON.stringify(report, null, 2)}\n`, { flag: 'wx' });
     await rename(unfinished, file);
   } catch (error) {
     await rm(unfinished, { force: true });
