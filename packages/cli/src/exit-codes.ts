@@ -1,5 +1,7 @@
 import { CommanderError } from 'commander';
 import { ConfigurationError, ObjectTransferError, StoppedError } from '@object-transfer/core/domain/errors';
+import { printable } from '@object-transfer/core/domain/printable';
+import { redactSecrets } from '@object-transfer/core/domain/redact-secrets';
 
 export const EXIT_CODES = {
   /** Done and verified. */
@@ -21,9 +23,10 @@ export function exitCodeOf(error: unknown, output: { write(text: string): unknow
     return EXIT_CODES.failures;
   }
   if (error instanceof ObjectTransferError) {
-    output.write(`error ${error.code}: ${error.message}\n`);
+    output.write(`error ${error.code}: ${printable(error.message)}\n`);
     return error instanceof ConfigurationError ? EXIT_CODES.usage : EXIT_CODES.couldNotRun;
   }
-  output.write(`error UNEXPECTED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  const said = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  output.write(`error UNEXPECTED: ${printable(redactSecrets(said))}\n`);
   return EXIT_CODES.couldNotRun;
 }

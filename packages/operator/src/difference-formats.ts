@@ -1,5 +1,6 @@
 import { type DifferenceKind, differenceKindOf } from '@object-transfer/core/domain/difference-codes';
 import { encodeManifestLine } from '@object-transfer/core/domain/manifest';
+import { printable, printableLine } from '@object-transfer/core/domain/printable';
 import type { OpenObjectError } from '@object-transfer/core/ports/state-store';
 import { csvRow } from './csv-row.ts';
 
@@ -41,7 +42,7 @@ export const DIFFERENCE_FORMATS = {
     header: '',
     encode: (error) => {
       const { kind, key, code, message } = exported(error);
-      return `${kind.padEnd(9)}  ${JSON.stringify(key)}  ${code}: ${message.replaceAll(/\s+/g, ' ')}\n`;
+      return `${kind.padEnd(9)}  ${printable(JSON.stringify(key))}  ${code}: ${printableLine(message)}\n`;
     },
   },
   /** One JSON object a line. */

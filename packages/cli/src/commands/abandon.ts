@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { OPERATOR } from '@object-transfer/core/config/modules';
 import { ConfigurationError } from '@object-transfer/core/domain/errors';
+import { printable } from '@object-transfer/core/domain/printable';
 import { processUser } from '@object-transfer/core/runtime/process-identity';
 import { jobNameOf } from '@object-transfer/core/runtime/registered-run';
 import { abandonRun } from '@object-transfer/operator/abandon-run';
@@ -42,6 +43,9 @@ async function abandonOne(runId: string | undefined, options: ParsedOptions, con
     print({ runId, job: jobNameOf(run) }, `${describeRun(run)} was abandoned`);
   } else if (typeof dir === 'string') {
     const { dirKey, wasHeld } = await abandonSubfolder({ store, dir, force });
-    print({ dir: dirKey, wasHeld }, `${JSON.stringify(dirKey)} ${wasHeld ? 'is free again' : 'was free already'}`);
+    print(
+      { dir: dirKey, wasHeld },
+      `${printable(JSON.stringify(dirKey))} ${wasHeld ? 'is free again' : 'was free already'}`,
+    );
   }
 }

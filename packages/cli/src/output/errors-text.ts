@@ -1,3 +1,4 @@
+import { printable, printableLine } from '@object-transfer/core/domain/printable';
 import type { ObjectErrorCount, OpenObjectError } from '@object-transfer/core/ports/state-store';
 import type { RetriedErrors } from '@object-transfer/operator/retry-errors';
 import { formatCount, formatCountOf } from './format-quantity.ts';
@@ -11,7 +12,7 @@ export function errorsText(counts: readonly ObjectErrorCount[], errors: readonly
     ...counts.map(({ code, count }) => `  ${formatCount(count).padStart(COUNT_WIDTH)}  ${code}`),
     '',
     // A message may hold what a server has answered: it must not break the lines.
-    ...errors.map(({ code, key, message }) => `${code}  ${JSON.stringify(key)}: ${message.replaceAll(/\s+/g, ' ')}`),
+    ...errors.map(({ code, key, message }) => `${code}  ${printable(JSON.stringify(key))}: ${printableLine(message)}`),
   ];
   const hidden = total - errors.length;
   if (hidden > 0) lines.push(`and ${formatCount(hidden)} more: --limit shows more, \`diff\` writes all`);

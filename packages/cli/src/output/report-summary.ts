@@ -1,3 +1,4 @@
+import { printable, printableLine } from '@object-transfer/core/domain/printable';
 import type { MigrationReport } from '@object-transfer/run/migration-report';
 import type { MigrationPlan } from '@object-transfer/run/plan-migration';
 import { formatBytes, formatCount, formatCountOf, formatDuration } from './format-quantity.ts';
@@ -17,7 +18,7 @@ export function summarizeReport(report: MigrationReport): string {
     '',
   ];
   for (const { key, code, message } of report.failures.slice(0, SHOWN_FAILURES)) {
-    lines.push(`  ${code}  ${JSON.stringify(key)}: ${message}`);
+    lines.push(`  ${code}  ${printable(JSON.stringify(key))}: ${printableLine(message)}`);
   }
   const hidden = report.failures.length - SHOWN_FAILURES;
   if (hidden > 0) lines.push(`  … and ${formatCount(hidden)} more: see the report file`);

@@ -1,3 +1,4 @@
+import { printable, printableLine } from '@object-transfer/core/domain/printable';
 import type { CheckFigures } from '@object-transfer/core/domain/subfolder';
 import { formatBytes, formatCount, formatCountOf } from './format-quantity.ts';
 
@@ -27,7 +28,7 @@ export interface SyncedKeys {
 
 export function summarizeSyncedDir(dirKey: string, synced: SyncedDir): string {
   const { before, after, verified } = synced;
-  const name = dirKey === '' ? 'the root' : dirKey;
+  const name = dirKey === '' ? 'the root' : printableLine(dirKey);
   const found =
     `${name}: ${formatCountOf(before.s3ObjectCount, 'object')} (${formatBytes(before.s3SizeBytes)}) at the source, ` +
     `${formatCount(before.gcsObjectCount)} (${formatBytes(before.gcsSizeBytes)}) at the destination; ${differences(before)}\n`;
@@ -47,7 +48,9 @@ function differences(figures: CheckFigures): string {
 
 export function summarizeSyncedKeys(synced: SyncedKeys): string {
   const { transferred, bytesTransferred, skipped, failed, failures } = synced;
-  const lines = failures.map(({ key, code, message }) => `${JSON.stringify(key)}: ${code}: ${message}\n`);
+  const lines = failures.map(
+    ({ key, code, message }) => `${printable(JSON.stringify(key))}: ${code}: ${printableLine(message)}\n`,
+  );
   return (
     `${formatCountOf(transferred, 'object')} transferred (${formatBytes(bytesTransferred)}), ` +
     `${formatCount(skipped)} equal already, ${formatCount(failed)} failed\n${lines.join('')}`

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
 import { pino, type Logger } from 'pino';
 import type { default as prettyStream } from 'pino-pretty';
+import { printable } from '../domain/printable.ts';
 
 export type { Logger } from 'pino';
 
@@ -50,11 +51,11 @@ export function createLogger(options: LoggerOptions): Logger {
   );
 }
 
-/** stderr, synchronously. A progress line that stands there unfinished gives way to the log line. */
+/** stderr, synchronously; keys and what servers say cannot steer it. A progress line that stands there unfinished gives way to the log line. */
 function terminal(): Writable {
   return new Writable({
     write: (chunk: Buffer, _encoding, done) => {
-      writeSync(2, `\r\u001B[2K${chunk.toString()}`);
+      writeSync(2, `\r\u001B[2K${printable(chunk.toString())}`);
       done();
     },
   });
