@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, createReadStream, lstatSync, openSync, readSync, type Stats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  lstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  type Stats,
+} from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
@@ -36,7 +45,7 @@ export class DirectoryContent implements ContentSource {
   #keys: readonly string[] = [];
 
   private constructor(options: DirectoryContentOptions) {
-    this.#root = path.resolve(options.path);
+    this.#root = realpathSync.native(options.path);
     this.#prefix = options.keyPrefix ?? '';
     this.#attributesOf = options.attributesOf ?? attributesByExtension;
   }
@@ -139,13 +148,16 @@ async function md5OfFile(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** @returns `undefined` when there is no regular file any more */
+/** @returns `undefined` when there is no regular file any more, or when a link has taken the place of one of its folders */
 function statNow(file: string): Stats | undefined {
   try {
+    const folder = path.dirname(file);
+    if (realpathSync.native(folder) !== folder) return undefined;
     const stats = lstatSync(file, { throwIfNoEntry: false });
     return stats?.isFile() === true ? stats : undefined;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR') return undefined;
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOTDIR' || error.code === 'ENOENT'))
+      return undefined;
     throw error;
   }
 }
