@@ -12,6 +12,7 @@ describe('redactSecrets', () => {
     ['AKIAIOSFODNN7EXAMPLE', '[redacted]'],
     ['eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhIn0.c2ln-_A', '[redacted]'],
     ['Authorization: Bearer abc.def-123', 'Authorization: Bearer [redacted]'],
+    ['authorization: Basic Y2xpZW50OnNlY3JldA==', 'authorization: Basic [redacted]'],
     ['https://h/k?X-Amz-Signature=0a1b2c&x=1', 'https://h/k?X-Amz-Signature=[redacted]&x=1'],
     [
       'GET /k?Policy=eyJTdGF0ZW1lbnQ_&Signature=ab~c-d_&Key-Pair-Id=K2JCJMDEHXQW5F refused',

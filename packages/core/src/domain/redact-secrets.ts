@@ -7,7 +7,7 @@ const MIN_SECRET_LENGTH = 8;
 const VALUE = String.raw`[^&\s"'<>,;\\]+`;
 
 /** Fields of JSON and of forms in which OAuth carries what nobody else may know. */
-const OAUTH_FIELDS = 'access_token|refresh_token|id_token|client_secret|assertion|private_key';
+const OAUTH_FIELDS = 'access_token|refresh_token|id_token|subject_token|client_secret|assertion|private_key';
 
 /**
  * What gives itself away by its form: private keys, tokens of Google and of OAuth, key ids of AWS, and what stands in
@@ -20,6 +20,7 @@ const SECRET_PATTERNS: readonly RegExp[] = [
   /\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+/g,
   /\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b/g,
   /(?<=\bBearer\s+)[\w.~+/=-]+/gi,
+  /(?<=\bAuthorization"?\s*[:=]\s*"?Basic\s+)[\w+/=-]+/gi,
   new RegExp(
     String.raw`(?<=\b(?:(?:X-Amz-|X-Goog-)?(?:Signature|Credential)|X-Amz-Security-Token|upload_id|${OAUTH_FIELDS})=)${VALUE}`,
     'gi',
