@@ -46,7 +46,7 @@ async function expectNothingInjected(): Promise<void> {
   expect(await columns()).toEqual(prepared);
   expect(await fleet.home.query('SELECT name FROM bystander')).toEqual([{ name: 'still here' }]);
   const rows = await fleet.home.query(`SELECT dir_key FROM ${fleet.table}`);
-  expect(rows.map((row) => row['dir_key']).toSorted()).toEqual(['', ...DIR_KEYS].toSorted());
+  expect(rows.map((row) => String(row['dir_key'])).toSorted()).toEqual(['', ...DIR_KEYS].toSorted());
   expect(existsSync(fleet.rehearsal.path(CANARY_FILE))).toBe(false);
 }
 
