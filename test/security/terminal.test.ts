@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { expectExitCode } from '../e2e/command.ts';
 import { openError, OperatorRig } from '../e2e/operator-rig.ts';
@@ -58,5 +60,13 @@ describe('what people read cannot be steered by keys and by what servers say', (
     expectExitCode(failed, 2);
     expect(failed.stderr).toContain(String.raw`\u001b[2J`);
     expect(failed.stderr).not.toMatch(UNPRINTABLE);
+  });
+
+  it('in the log on a terminal', () => {
+    const script = fileURLToPath(new URL('human-log-process.ts', import.meta.url));
+    const { stderr } = spawnSync(process.execPath, [script, STEERING, FORGED], { encoding: 'utf8' });
+    expect(stderr).toContain(String.raw`\u001b[2J`);
+    // The line of progress that may stand there is cleared by ourselves.
+    expect(stderr.replaceAll('\r\u001B[2K', '')).not.toMatch(UNPRINTABLE);
   });
 });
