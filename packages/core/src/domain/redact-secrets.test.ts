@@ -51,6 +51,14 @@ describe('redactSecrets', () => {
     expect(redactSecrets(text)).toBe(text);
   });
 
+  // In proportion to the square of the text, this would take hours.
+  it.each(['-eyJaaaaaaaa', '-----BEGIN PRIVATE KEY-----', '://a:', 'Bearer  ', '"assertion":"\\n', 'Policy='])(
+    'is not kept busy by a text that is made for it: %s',
+    (piece) => {
+      expect(redactSecrets(piece.repeat(200_000)).length).toBeGreaterThan(0);
+    },
+  );
+
   it('is applied to every error, whoever made its message', () => {
     const said = 'the proxy answered: Authorization: Bearer abc.def';
     expect(new StateError('STATE_UNAVAILABLE', said, { op: 'claim' }).message).not.toContain('abc');

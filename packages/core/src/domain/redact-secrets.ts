@@ -17,7 +17,7 @@ const SECRET_PATTERNS: readonly RegExp[] = [
   /-----BEGIN [A-Z ]*PRIVATE KEY-----(?:(?!-----END)[^])*(?:-----END [A-Z ]*PRIVATE KEY-----)?/g,
   /\bya29\.[\w.-]+/g,
   /\b1\/\/0[\w-]{16,}/g,
-  /\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+/g,
+  /(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]+/g,
   /\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b/g,
   /(?<=\bBearer\s+)[\w.~+/=-]+/gi,
   /(?<=\bAuthorization"?\s*[:=]\s*"?Basic\s+)[\w+/=-]+/gi,
