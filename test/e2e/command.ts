@@ -59,12 +59,6 @@ export class RunningCommand {
     }));
   }
 
-  /** @throws Error where the process could not be started */
-  get pid(): number {
-    if (this.#child.pid === undefined) throw new Error('the process could not be started');
-    return this.#child.pid;
-  }
-
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
