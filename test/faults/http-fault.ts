@@ -57,7 +57,7 @@ export type HttpFaultKind = HttpFault['kind'];
 export interface RefusalFault {
   readonly status: number;
   /** As in the header: seconds, or an HTTP date. */
-  readonly retryAfter?: string;
+  readonly retryAfter?: string | undefined;
   /** Whose words the body has. */
   readonly by: 's3' | 'cloudfront' | 'gcs' | 'frontEnd';
   /** S3's code or Google's reason; default what the service says with this status. */

@@ -82,9 +82,16 @@ async function attemptOrRecover(
     return { outcome: await copierOf(context, plan)(context, plan, signal) };
   } catch (error) {
     signal.throwIfAborted();
-    if (attempt >= context.retryPolicy.maxAttempts) throw error;
-    return recover(context, plan, error, attempt, signal);
+    if (attempt < context.retryPolicy.maxAttempts) return recover(context, plan, error, attempt, signal);
+    // What is in the way of the last attempt may be what one before it has written, whose answer was lost.
+    const last = isOvertaken(error) ? await lookWhatIsThere(context, plan, signal) : undefined;
+    if (last !== undefined && 'outcome' in last) return last;
+    throw error;
   }
+}
+
+function isOvertaken(error: unknown): boolean {
+  return error instanceof DestinationError && error.code === 'DESTINATION_PRECONDITION_FAILED';
 }
 
 /** A byte and a terabyte differ in nothing but this. */
@@ -100,9 +107,7 @@ async function recover(
   attempt: number,
   signal: AbortSignal,
 ): Promise<Recovery> {
-  if (error instanceof DestinationError && error.code === 'DESTINATION_PRECONDITION_FAILED') {
-    return lookWhatIsThere(context, plan, signal);
-  }
+  if (isOvertaken(error)) return lookWhatIsThere(context, plan, signal);
   if (isDoubtfulCopy(error)) return askWhatIsRight(context, plan, error, attempt, signal);
   const { retryable, retryAfterMs } = classifyError(error);
   if (!retryable || waitsTooLong(error)) throw error;
