@@ -53,6 +53,10 @@ function bytesOf(count: number, key: string): Buffer {
   return body;
 }
 
+function isListed(object: Partial<ExpectedObject>): object is ExpectedObject {
+  return object.etag !== undefined;
+}
+
 function passAll(): undefined {
   return undefined;
 }
@@ -164,14 +168,19 @@ export class HttpFaultRig {
     return this.clouds.transferContext({ ...adapters, parts: adapters.destination, ...overrides });
   }
 
-  /** Moves an object in the way of its kind. @returns `transferred`, `skipped`, or the code of the failure */
+  /** Moves an object in the way of its kind; S3 is asked for what is not said of it. @returns `transferred`, `skipped`, or the code of the failure */
   async transfer(
     kind: ObjectKind,
-    expected: ExpectedObject,
+    expected: Pick<ExpectedObject, 'key'> & Partial<ExpectedObject>,
     overrides: Partial<TransferContext> = {},
   ): Promise<string> {
     const context = this.context({ ...OBJECTS[kind].way, ...overrides });
-    const outcome = await transferObject(context, { key: expected.key, expected }, new Map(), never);
+    const outcome = await transferObject(
+      context,
+      { key: expected.key, expected: isListed(expected) ? expected : undefined },
+      new Map(),
+      never,
+    );
     if (context.budget.usedBytes !== 0) throw new Error(`${context.budget.usedBytes} bytes of the budget are lost`);
     if (context.readLimit.active + context.writeLimit.active !== 0) throw new Error('a permit is lost');
     return outcome.status === 'failed' ? describeError(outcome.error).code : outcome.status;

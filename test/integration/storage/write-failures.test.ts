@@ -10,7 +10,7 @@ const never = new AbortController().signal;
 const OBJECT = answer(
   200,
   {},
-  '{"name":"n","size":"1","generation":"5","crc32c":"AAAAAQ==","md5Hash":"AAECAwQFBgcICQoLDA0ODw=="}',
+  '{"name":"n/é","size":"1","generation":"5","crc32c":"AAAAAQ==","md5Hash":"AAECAwQFBgcICQoLDA0ODw=="}',
 );
 
 function json(body: unknown): Step {
@@ -45,7 +45,7 @@ test('an object is written by one request', async () => {
   const properties = { contentType: 'text/plain', metadata: { owner: 'é' } };
   const written = await destination.write(writeRequest({ properties, md5: '00'.repeat(16) }));
   expect(written).toEqual({
-    name: 'n',
+    name: 'n/é',
     sizeBytes: 1,
     generation: '5',
     crc32c: 1,
@@ -149,7 +149,7 @@ describe('the check of the bucket', () => {
 
 describe('a rewrite', () => {
   const source = { name: 'parts/1 +', generation: '77' };
-  const resource = { name: 'n', size: '1', generation: '5', crc32c: 'AAAAAQ==' };
+  const resource = { name: 'n/é', size: '1', generation: '5', crc32c: 'AAAAAQ==' };
   const rewrite = (more: Partial<RewriteRequest> = {}) =>
     destination.rewrite({
       source,
@@ -165,7 +165,7 @@ describe('a rewrite', () => {
 
   test('goes on by the tokens that GCS gives until it is done, with the same request', async () => {
     server.script(unfinished('first/token'), unfinished('second'), finished);
-    expect(await rewrite()).toMatchObject({ name: 'n', sizeBytes: 1, generation: '5', crc32c: 1 });
+    expect(await rewrite()).toMatchObject({ name: 'n/é', sizeBytes: 1, generation: '5', crc32c: 1 });
     const urls = server.requests.map((request) => new URL(request.target, server.url));
     expect(urls.map((url) => url.searchParams.get('rewriteToken'))).toEqual([null, 'first/token', 'second']);
     for (const [index, url] of urls.entries()) {

@@ -95,7 +95,9 @@ describe('a large object', () => {
       if (request.url?.includes('/compose') !== true) return false;
       seen.push(clouds.gcs.objects.names(DESTINATION_BUCKET).includes('large/composed'));
       if (seen.length > 1) return false;
-      const wrong = { name: 'x', generation: '1', size: String(body.length), crc32c: 'AAAAAA==' };
+      // `…/o/<name>/compose`, the name percent-encoded.
+      const name = decodeURIComponent(request.url.split('/').at(-2) ?? '');
+      const wrong = { name, generation: '1', size: String(body.length), crc32c: 'AAAAAA==' };
       request.resume();
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(wrong));
       return true;
@@ -369,8 +371,13 @@ describe('parts in another bucket', () => {
         1,
         ({ url = '' }) => url.startsWith('/upload/'),
         (response, request) => {
-          const stored = { name: 'x', generation: '1', size: String(PART_BYTES), crc32c: 'AAAAAA==' };
-          request.on('end', () => response.writeHead(200).end(JSON.stringify(stored)));
+          const pieces: Buffer[] = [];
+          request.on('data', (piece: Buffer) => pieces.push(piece));
+          request.on('end', () => {
+            const name = /"name":"([^"]+)"/.exec(Buffer.concat(pieces).toString('latin1'))?.[1];
+            const stored = { name, generation: '1', size: String(PART_BYTES), crc32c: 'AAAAAA==' };
+            response.writeHead(200).end(JSON.stringify(stored));
+          });
         },
       ),
     );

@@ -130,7 +130,7 @@ class GcsObjectDestination implements ObjectDestination {
     const operation = this.#operation('objects.get', name, 'storage.objects.get');
     const path = `${this.#objectPath(name)}?${queryString({ fields: OBJECT_FIELDS })}`;
     try {
-      return parseGcsObject(await this.#api.send({ method: 'GET', path, operation, signal }), operation);
+      return parseGcsObject(await this.#api.send({ method: 'GET', path, operation, signal }), name, operation);
     } catch (error) {
       if (isMissingObject(error)) return undefined;
       throw error;
@@ -146,7 +146,7 @@ class GcsObjectDestination implements ObjectDestination {
     const path = `${this.#uploadPath}?${queryString({ uploadType: 'multipart', ifGenerationMatch, fields: OBJECT_FIELDS })}`;
     const { contentType, opening, closing } = multipartEnvelope(metadata);
     const body = { contentType, bytes: Buffer.concat([opening, ...content, closing]) };
-    return parseGcsObject(await this.#api.send({ method: 'POST', path, body, operation, signal }), operation);
+    return parseGcsObject(await this.#api.send({ method: 'POST', path, body, operation, signal }), name, operation);
   }
 
   openUpload(request: UploadRequest): Promise<ObjectUpload> {
@@ -181,7 +181,7 @@ class GcsObjectDestination implements ObjectDestination {
       // Left out, it would be the bucket's default, which the parts need not have.
       destination: { storageClass },
     });
-    return parseGcsObject(await this.#api.send({ method: 'POST', path, body, operation, signal }), operation);
+    return parseGcsObject(await this.#api.send({ method: 'POST', path, body, operation, signal }), name, operation);
   }
 
   rewrite(request: RewriteRequest): Promise<DestinationObject> {

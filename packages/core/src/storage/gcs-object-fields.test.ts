@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { encodeCrc32c, encodeMd5, toDestinationObject } from './gcs-object-fields.ts';
+import { encodeCrc32c, encodeMd5, toDestinationObject, toNamedObject } from './gcs-object-fields.ts';
 
 const RESOURCE = { name: 'n', size: '5', generation: '1700000000000001' };
 
@@ -35,3 +35,8 @@ test.each([null, 'text', {}, { ...RESOURCE, size: 5 }, { ...RESOURCE, size: '-1'
     expect(() => toDestinationObject(resource)).toThrow(TypeError);
   },
 );
+
+test('an answer about another object is none', () => {
+  expect(toNamedObject(RESOURCE, 'n')).toMatchObject({ name: 'n' });
+  expect(() => toNamedObject(RESOURCE, 'folder/n')).toThrow('the answer is about "n"');
+});

@@ -54,12 +54,23 @@ export function toDestinationObject(resource: unknown): DestinationObject {
 }
 
 /**
- * Reads the answer to a request about one object.
- * @throws DestinationError `DESTINATION_UNAVAILABLE`
+ * The object that was asked about. An answer about another one belongs to another request: something between has lost count of a
+ * kept-alive connection. To believe it would mean to hold the one against the bytes of the other, and to delete it.
+ * @throws TypeError where it is another one, or as {@link toDestinationObject}
  */
-export function parseGcsObject(body: string, operation: GcsOperation): DestinationObject {
+export function toNamedObject(resource: unknown, name: string): DestinationObject {
+  const object = toDestinationObject(resource);
+  if (object.name !== name) throw new TypeError(`the answer is about ${JSON.stringify(object.name)}`);
+  return object;
+}
+
+/**
+ * Reads the answer to a request about one object.
+ * @throws DestinationError `DESTINATION_UNAVAILABLE`: also for an answer about another object
+ */
+export function parseGcsObject(body: string, name: string, operation: GcsOperation): DestinationObject {
   try {
-    return toDestinationObject(JSON.parse(body));
+    return toNamedObject(JSON.parse(body), name);
   } catch (error) {
     throw gcsUnreadableAnswer(operation, error);
   }

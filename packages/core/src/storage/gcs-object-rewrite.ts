@@ -6,7 +6,7 @@ import {
   checkMetadataSize,
   DEFAULT_CONTENT_TYPE,
   OBJECT_FIELDS,
-  toDestinationObject,
+  toNamedObject,
   toGcsProperties,
 } from './gcs-object-fields.ts';
 import { queryString } from './query-string.ts';
@@ -50,18 +50,18 @@ export async function rewriteGcsObject(
       fields: FIELDS,
     });
     const text = await api.send({ method: 'POST', path: `${path}?${query}`, body, operation, signal });
-    const answer = parseAnswer(text, operation);
+    const answer = parseAnswer(text, name, operation);
     if (answer.done) return answer.object;
     ({ rewriteToken } = answer);
   }
 }
 
-function parseAnswer(text: string, operation: GcsOperation): RewriteAnswer {
+function parseAnswer(text: string, name: string, operation: GcsOperation): RewriteAnswer {
   try {
     const parsed: unknown = JSON.parse(text);
     if (typeof parsed !== 'object' || parsed === null) throw new TypeError('the answer is no JSON object');
     const { done, rewriteToken, resource } = parsed as Record<string, unknown>;
-    if (done === true) return { done, object: toDestinationObject(resource) };
+    if (done === true) return { done, object: toNamedObject(resource, name) };
     // Asking again without a token would start from the beginning, for ever.
     if (done !== false || typeof rewriteToken !== 'string' || rewriteToken === '') {
       throw new TypeError('the answer says neither that it is done nor how to go on');

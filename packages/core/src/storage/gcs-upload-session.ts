@@ -28,6 +28,7 @@ export async function openResumableUpload(context: GcsUploadContext, request: Up
 
 class UploadSession implements ObjectUpload {
   readonly #context: GcsUploadContext;
+  readonly #name: string;
   readonly #sizeBytes: number;
   readonly #signal: AbortSignal;
   readonly #path: string;
@@ -38,8 +39,9 @@ class UploadSession implements ObjectUpload {
   #tries = 0;
   #state: 'open' | 'lost' | 'finished' = 'open';
 
-  constructor(context: GcsUploadContext, { sizeBytes, signal }: UploadRequest, path: string) {
+  constructor(context: GcsUploadContext, { name, sizeBytes, signal }: UploadRequest, path: string) {
     this.#context = context;
+    this.#name = name;
     this.#sizeBytes = sizeBytes;
     this.#signal = signal;
     this.#path = path;
@@ -74,7 +76,7 @@ class UploadSession implements ObjectUpload {
       const kept = this.#tries++ === 0 ? await this.#endFirst() : await this.#askWhatIsKept();
       const text = typeof kept === 'string' ? kept : await this.#sendTail(kept, crc32c);
       this.#state = 'finished';
-      return parseGcsObject(text, this.#context.operation);
+      return parseGcsObject(text, this.#name, this.#context.operation);
     } catch (error) {
       // GCS has made up its mind about these bytes.
       if (error instanceof DestinationError && error.httpStatus === 400) this.#state = 'lost';

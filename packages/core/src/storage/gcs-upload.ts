@@ -11,7 +11,7 @@ import { queryString } from './query-string.ts';
  * @see https://cloud.google.com/storage/docs/json_api/v1/objects/insert (uploadType=multipart)
  */
 export async function openMultipartUpload(context: GcsUploadContext, request: UploadRequest): Promise<ObjectUpload> {
-  const { ifGenerationMatch, sizeBytes } = request;
+  const { name, ifGenerationMatch, sizeBytes } = request;
   const envelope = multipartEnvelope(toGcsInsert(request));
   const query = queryString({ uploadType: 'multipart', ifGenerationMatch, fields: OBJECT_FIELDS });
   const token = context.tokens === undefined ? undefined : await unlessAborted(context.tokens.token(), request.signal);
@@ -33,7 +33,7 @@ export async function openMultipartUpload(context: GcsUploadContext, request: Up
     write: (bytes) => sending.send(bytes),
     async finish() {
       await sending.send(envelope.closing);
-      return parseGcsObject((await sending.answer()).text, context.operation);
+      return parseGcsObject((await sending.answer()).text, name, context.operation);
     },
     abort: () => {
       sending.close();
