@@ -7,6 +7,7 @@ import type { TransferContext, TransferOutcome } from '@object-transfer/worker/c
 import { sweepParts, partsPrefix } from '@object-transfer/worker/cdn-transfer/sweep-parts';
 import { transferObject } from '@object-transfer/worker/cdn-transfer/transfer-object';
 import { Clouds, DESTINATION_BUCKET, firstTimes, isGet, never, PARTS_BUCKET } from '../../fixtures/clouds.ts';
+import { answerStoredOtherwise } from './stored-otherwise.ts';
 
 const PART_BYTES = 1000;
 
@@ -95,11 +96,7 @@ describe('a large object', () => {
       if (request.url?.includes('/compose') !== true) return false;
       seen.push(clouds.gcs.objects.names(DESTINATION_BUCKET).includes('large/composed'));
       if (seen.length > 1) return false;
-      // `…/o/<name>/compose`, the name percent-encoded.
-      const name = decodeURIComponent(request.url.split('/').at(-2) ?? '');
-      const wrong = { name, generation: '1', size: String(body.length), crc32c: 'AAAAAA==' };
-      request.resume();
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(wrong));
+      answerStoredOtherwise(request, response, body.length);
       return true;
     });
     expect(await move('large/composed')).toMatchObject({ status: 'transferred' });
@@ -370,15 +367,7 @@ describe('parts in another bucket', () => {
       firstTimes(
         1,
         ({ url = '' }) => url.startsWith('/upload/'),
-        (response, request) => {
-          const pieces: Buffer[] = [];
-          request.on('data', (piece: Buffer) => pieces.push(piece));
-          request.on('end', () => {
-            const name = /"name":"([^"]+)"/.exec(Buffer.concat(pieces).toString('latin1'))?.[1];
-            const stored = { name, generation: '1', size: String(PART_BYTES), crc32c: 'AAAAAA==' };
-            response.writeHead(200).end(JSON.stringify(stored));
-          });
-        },
+        (response, request) => answerStoredOtherwise(request, response, PART_BYTES),
       ),
     );
     expect(await move('elsewhere/compared', { parts })).toMatchObject({ status: 'transferred' });
