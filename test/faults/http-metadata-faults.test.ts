@@ -1,3 +1,4 @@
+import { describeError } from '@object-transfer/core/domain/classify-error';
 import type { RetryPolicy } from '@object-transfer/core/runtime/retry';
 import { sweepParts } from '@object-transfer/worker/cdn-transfer/sweep-parts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -134,5 +135,26 @@ describe('temporary parts are deleted, and the answer', () => {
     rig.heal();
     await sweepParts(rig.adapters.destination, '', () => true, never);
     expect(await rig.audit()).toEqual([]);
+  });
+});
+
+describe('whether the bucket is there is asked before anything is begun, and the answer', () => {
+  const rows = [
+    ...brokenConnections('DESTINATION_CONNECTION', ''),
+    ...statusRows('gcs', '', { ...DESTINATION_CODES, 404: 'CONFIG_BUCKET_MISSING' }, [400, 404, 412, 416]),
+  ].filter(({ what }) => what !== 'is a 403');
+  test.each(rows)('$what', async ({ fault, twice, always }) => {
+    const check = () =>
+      rig.adapters.destination.checkBucket(never).then(
+        () => '',
+        (error: unknown) => describeError(error).code,
+      );
+    // A refused connection is one that is refused twice, and three tries are all.
+    rig.break('gcs get', fault, 1);
+    expect(await check()).toMatch(whole(twice ?? ''));
+    rig.break('gcs get', fault);
+    expect(await check()).toMatch(whole(always));
+    rig.heal();
+    expect(await check()).toBe('');
   });
 });

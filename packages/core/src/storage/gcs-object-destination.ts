@@ -10,7 +10,7 @@ import {
   type UploadRequest,
   type WriteRequest,
 } from '../ports/object-destination.ts';
-import { DEFAULT_RETRY_POLICY, type RetryPolicy } from '../runtime/retry.ts';
+import { DEFAULT_RETRY_POLICY, retry, type RetryPolicy } from '../runtime/retry.ts';
 import { resolveGcsEndpoint } from './gcs-endpoint.ts';
 import { saysBucketIsMissing, type GcsOperation } from './gcs-failure.ts';
 import { createGcsJsonApi, jsonBody, type GcsJsonApi } from './gcs-json-api.ts';
@@ -42,7 +42,7 @@ export interface GcsDestinationSettings {
   /** Default: Google's application default credentials, and none at all for an emulator. */
   readonly tokens?: GcsTokenSource | undefined;
   readonly pool?: HttpPoolSettings | undefined;
-  /** Of listings; nothing else retries by itself. */
+  /** Of listings, and of the check of the bucket, which is not tried as often; nothing else retries by itself. */
   readonly listRetryPolicy?: RetryPolicy | undefined;
   /** Largest number of requests at a time for one listing without a delimiter; default 1. */
   readonly listStreams?: number | undefined;
@@ -89,8 +89,10 @@ class GcsObjectDestination implements ObjectDestination {
   }
 
   async checkBucket(signal: AbortSignal): Promise<void> {
+    const { maxAttempts, ...delays } = this.#listRetryPolicy;
+    const policy = { ...delays, maxAttempts: Math.min(maxAttempts, MAX_CHECK_ATTEMPTS) };
     try {
-      await this.#getBucket(signal);
+      await retry(policy, { signal }, () => this.#getBucket(signal));
     } catch (error) {
       if (!(error instanceof DestinationError) || error.code !== 'DESTINATION_NOT_FOUND') throw error;
       throw new ConfigurationError('CONFIG_BUCKET_MISSING', `there is no GCS bucket ${this.bucket}`, {
@@ -235,6 +237,9 @@ class GcsObjectDestination implements ObjectDestination {
     return { op, destination: `gs://${this.bucket}/${name}`, permission };
   }
 }
+
+/** A command begins with the check, and somebody may wait to learn that the address is wrong. */
+const MAX_CHECK_ATTEMPTS = 3;
 
 /** Beyond this size a session is worth its two more requests: GCS keeps what has arrived of it apart. */
 const MAX_ONE_REQUEST_BYTES = 32 * 1024 * 1024;
