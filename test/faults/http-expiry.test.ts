@@ -44,7 +44,10 @@ describe('signed URLs', () => {
   /** A distribution that demands them, and whose clock is ahead of the reader's. */
   async function withDistribution(
     aheadMs: number,
-    use: (cdn: TransferContext['cdn'], distribution: { refused(): number; pass(ms: number): void }) => Promise<void>,
+    use: (
+      cdn: TransferContext['cdn'],
+      distribution: { readonly refused: () => number; readonly pass: (ms: number) => void },
+    ) => Promise<void>,
   ): Promise<void> {
     await using stack = new AsyncDisposableStack();
     let nowMs = Date.UTC(2030, 0, 1);
@@ -108,8 +111,8 @@ describe('access tokens', () => {
   interface Tokens {
     readonly overrides: Partial<TransferContext>;
     /** Those handed out. */
-    issued(): number;
-    audit(): Promise<readonly Discrepancy[]>;
+    readonly issued: () => number;
+    readonly audit: () => Promise<readonly Discrepancy[]>;
   }
 
   /** A GCS that wants a token, and takes each of them only so often; the metadata server that hands them out is broken. */
