@@ -3,7 +3,11 @@ import { DEFAULT_MAX_RSYNC_ATTEMPTS } from '@object-transfer/core/domain/subfold
 import type { EmbeddedQueueControl } from '@object-transfer/core/ports/message-queue';
 import type { ObjectDestination } from '@object-transfer/core/ports/object-destination';
 import type { Logger } from '@object-transfer/core/runtime/logger';
-import { isLeaseOwnerGone, type ProcessIdentity } from '@object-transfer/core/runtime/process-identity';
+import {
+  isLeaseOwnerGone,
+  isLeaseOwnerHereOrGone,
+  type ProcessIdentity,
+} from '@object-transfer/core/runtime/process-identity';
 import { withRegisteredRun } from '@object-transfer/core/runtime/registered-run';
 import { sleep } from '@object-transfer/core/runtime/sleep';
 import { sweepDeadParts } from '@object-transfer/worker/cdn-transfer/sweep-dead-parts';
@@ -134,6 +138,8 @@ async function migrate(options: MigrationOptions, runId: string, signal: AbortSi
         'not everything is equal at the destination; going on with what is not',
       );
     }
+    // No worker is left by now. An upload that one of them gave up may have arrived after its name was deleted.
+    await sweep(options, isLeaseOwnerHereOrGone, signal);
     return await reportMigration({
       stateStore,
       mapping,
@@ -153,12 +159,16 @@ async function takeOverFromDead(options: MigrationOptions, signal: AbortSignal):
   if (subfolders + messages > 0) {
     options.logger.info({ subfolders, messages }, 'took over from a process that is gone');
   }
-  await sweep(options, signal);
+  await sweep(options, isLeaseOwnerGone, signal);
 }
 
-function sweep({ parts, verification, logger }: MigrationOptions, signal: AbortSignal): Promise<void> {
+function sweep(
+  { parts, verification, logger }: MigrationOptions,
+  isDead: (processId: string) => boolean,
+  signal: AbortSignal,
+): Promise<void> {
   const { gcsRootPrefix } = verification.mapping;
-  return sweepDeadParts({ destination: parts, gcsRootPrefix, isDead: isLeaseOwnerGone }, logger, signal);
+  return sweepDeadParts({ destination: parts, gcsRootPrefix, isDead }, logger, signal);
 }
 
 function roomOnQueue(options: MigrationOptions, signal: AbortSignal): Promise<void> {
@@ -210,7 +220,7 @@ async function withWorkers<T>(
     await workers.stop();
     await workersEnded;
     // A worker process that crashed has left its parts behind.
-    if (!signal.aborted) await sweep(options, signal);
+    if (!signal.aborted) await sweep(options, isLeaseOwnerGone, signal);
   }
 }
 

@@ -53,3 +53,8 @@ export function isLeaseOwnerGone(leaseOwner: string): boolean {
   const [, host, pid, token] = /^(.+):(\d+):([0-9a-f]{8})/.exec(leaseOwner) ?? [];
   return host !== undefined && token !== undefined && isProcessGone(host, Number(pid), token);
 }
+
+/** True for a lease owner that is this process itself, whichever of its identities, or is gone ({@link isLeaseOwnerGone}). */
+export function isLeaseOwnerHereOrGone(leaseOwner: string): boolean {
+  return leaseOwner.startsWith(`${hostname()}:${process.pid}:${PROCESS_TOKEN}-`) || isLeaseOwnerGone(leaseOwner);
+}
