@@ -9,6 +9,7 @@ import { createS3ObjectLister } from '@object-transfer/core/storage/s3-object-li
 import { createS3ObjectReader } from '@object-transfer/core/storage/s3-object-reader';
 import { createS3ObjectStater } from '@object-transfer/core/storage/s3-object-stater';
 import type { TransferContext } from '@object-transfer/worker/cdn-transfer/transfer-context';
+import { sweepParts } from '@object-transfer/worker/cdn-transfer/sweep-parts';
 import { transferObject } from '@object-transfer/worker/cdn-transfer/transfer-object';
 import { Clouds, DESTINATION_BUCKET, never, PARTS_BUCKET } from '../fixtures/clouds.ts';
 import { pseudoRandomBytes } from '../integration/storage/raw-server.ts';
@@ -184,6 +185,11 @@ export class HttpFaultRig {
     if (context.budget.usedBytes !== 0) throw new Error(`${context.budget.usedBytes} bytes of the budget are lost`);
     if (context.readLimit.active + context.writeLimit.active !== 0) throw new Error('a permit is lost');
     return outcome.status === 'failed' ? describeError(outcome.error).code : outcome.status;
+  }
+
+  /** Deletes what uploads have left that were given up and arrived all the same, after their names were deleted. */
+  async sweepParts(): Promise<void> {
+    await sweepParts({ destination: this.adapters.destination, gcsRootPrefix: '', isDead: () => true }, never);
   }
 
   /** All that differs, and what was wrong for a moment. */

@@ -1,6 +1,5 @@
 import { describeError } from '@object-transfer/core/domain/classify-error';
 import type { RetryPolicy } from '@object-transfer/core/runtime/retry';
-import { sweepParts } from '@object-transfer/worker/cdn-transfer/sweep-parts';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DESTINATION_BUCKET, never } from '../fixtures/clouds.ts';
 import { brokenConnections, STATUSES, type FaultRow } from './http-fault-rows.ts';
@@ -133,7 +132,7 @@ describe('temporary parts are deleted, and the answer', () => {
     rig.break(leg, fault);
     expect(await rig.transfer('parts', rig.put('parts', 'always'), { retryPolicy: FEW })).toBe('transferred');
     rig.heal();
-    await sweepParts(rig.adapters.destination, '', () => true, never);
+    await rig.sweepParts();
     expect(await rig.audit()).toEqual([]);
   });
 });

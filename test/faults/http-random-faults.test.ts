@@ -1,6 +1,5 @@
-import { sweepParts } from '@object-transfer/worker/cdn-transfer/sweep-parts';
 import { expect, test } from 'vitest';
-import { DESTINATION_BUCKET, never } from '../fixtures/clouds.ts';
+import { DESTINATION_BUCKET } from '../fixtures/clouds.ts';
 import { expectExitCode, RunningCommand } from '../e2e/command.ts';
 import { PARTS_BUCKET, Rehearsal, SOURCE_BUCKET } from '../e2e/rehearsal.ts';
 import { pseudoRandomBytes } from '../integration/storage/raw-server.ts';
@@ -34,7 +33,7 @@ test(`all arrives where every fifth request is broken at random (FAULT_SEED=${FA
     ),
   ).toEqual([]);
   rig.heal();
-  await sweepParts(rig.adapters.destination, '', () => true, never);
+  await rig.sweepParts();
   expect(await rig.audit()).toEqual([]);
   expect(rig.proxies.cdn.injected.size).toBeGreaterThan(5);
   expect(rig.proxies.gcs.injected.size).toBeGreaterThan(5);
