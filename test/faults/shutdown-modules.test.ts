@@ -15,6 +15,8 @@ const listings = new RequestGate((url) => url.includes('list-type=2'));
 /** What modules list after they have looked whether they can work. */
 const comparisons = new RequestGate((url) => url.includes('prefix=folder-'));
 const uploads = new RequestGate((url) => url.startsWith('/upload/'));
+const interceptS3: RequestInterceptor = async (...request) =>
+  (await listings.intercept(...request)) || comparisons.intercept(...request);
 let cdn: readonly string[];
 let both: readonly string[];
 
@@ -23,8 +25,6 @@ const BASE = 'base.sqlite';
 const DUMPED = 'dumped.sqlite';
 
 beforeAll(async () => {
-  const interceptS3: RequestInterceptor = async (...request) =>
-    (await listings.intercept(...request)) || comparisons.intercept(...request);
   rehearsal = await Rehearsal.start({ interceptS3, interceptGcs: uploads.intercept });
   cdn = ['--cloudfront-url-host-pre', `${rehearsal.cdn.url}/`];
   both = [...SOURCE, '--gcs-bucket', DESTINATION_BUCKET];
@@ -119,7 +119,7 @@ describe.each(MODULES)('$name', (module) => {
     command.kill('SIGTERM');
     await command.waitForOutput('stopping: ');
     module.gate?.open();
-    expectExitCode(await command.ended, module.exitCode);
+    expect(await command.ended).toMatchObject({ exitCode: module.exitCode, signal: null });
     expectNothingHeld(state);
   });
 });
@@ -134,6 +134,6 @@ describe.each(WORKERS)('$name', (module) => {
     command.kill('SIGTERM');
     await command.waitForOutput('stopping: ');
     command.kill(signal);
-    expectExitCode(await command.ended, exitCode);
+    expect(await command.ended).toMatchObject({ exitCode, signal: null });
   });
 });
