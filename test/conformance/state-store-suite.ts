@@ -57,6 +57,47 @@ export function describeStateStore(name: string, createHarness: () => Promise<St
       return found;
     }
 
+    describe('a clock that is set back by hours', () => {
+      const SETBACK_MS = -5 * 3_600_000;
+
+      it('keeps nobody from claiming what was held by the old one', async () => {
+        await store.addSubfolders(['a/', 'b/']);
+        const old = await claimOne('host:2:0000000b');
+        await harness.elapse(SETBACK_MS);
+        const leases = await store.claimSubfolders({ owner: 'host:1:0000000a', leaseMs: LEASE_MS, limit: 5 });
+        // Those that never were held come first.
+        const more = await store.claimSubfolders({ owner: 'host:1:0000000a', leaseMs: LEASE_MS, limit: 5 });
+        expect([...leases, ...more].map(({ dirKey }) => dirKey)).toEqual(
+          ['a/', 'b/'].toSorted((x) => (x === old.dirKey ? 1 : -1)),
+        );
+        expect(await store.releaseSubfolder(old)).toBe(false);
+      });
+
+      it('leaves the lease of a holder who extends it by the new one', async () => {
+        await store.addSubfolders(['a/']);
+        const old = await claimOne('host:2:0000000b');
+        await harness.elapse(SETBACK_MS);
+        expect(await store.extendSubfolderLease(old, LEASE_MS)).toMatchObject({ dirKey: 'a/' });
+        expect(await store.claimSubfolders({ owner: 'host:1:0000000a', leaseMs: LEASE_MS, limit: 5 })).toEqual([]);
+        expect(await store.startSyncCheck('a/', 'host:1:0000000a', LEASE_MS)).toBe(undefined);
+      });
+
+      it('keeps nobody from working on what was held by the old one', async () => {
+        await store.addSubfolders(['a/']);
+        await startCheck('a/');
+        await harness.elapse(SETBACK_MS);
+        expect(await store.startSyncCheck('a/', 'host:2:0000000b', LEASE_MS)).toMatchObject({ dirKey: 'a/' });
+      });
+
+      it('does not make a run of the dead look alive', async () => {
+        const run = { job: 'run', host: 'elsewhere', pid: 7, staleAfterMs: 30_000, isAlive: () => true };
+        await store.beginRun({ ...run, runId: '0000000a-dead' });
+        await harness.elapse(SETBACK_MS);
+        await store.beginRun({ ...run, runId: '0000000b-next' });
+        expect(await store.listRuns({ running: true, limit: 5 })).toMatchObject([{ runId: '0000000b-next' }]);
+      });
+    });
+
     describe('claiming', () => {
       it('gives each subfolder to one of several claimers', async () => {
         const keys = Array.from({ length: 60 }, (_, i) => `dir-${i}/`);

@@ -115,7 +115,8 @@ class SubfolderPublishing {
     const beganAt = await this.#options.store.now();
     this.rechecked = 0;
     for await (const rows of pagesOf(this.#options.store)) {
-      const again = rows.filter((row) => wasCompared(row, beganAt)).map(({ dirKey }) => dirKey);
+      const now = await this.#options.store.now();
+      const again = rows.filter((row) => wasCompared(row, beganAt, now)).map(({ dirKey }) => dirKey);
       for (let start = 0; start < again.length; start += this.#subfoldersAtATime) {
         if (this.#options.signal.aborted) return;
         const dirKeys = again.slice(start, start + this.#subfoldersAtATime);
@@ -156,10 +157,11 @@ class SubfolderPublishing {
   }
 }
 
-/** Rows that the end of a comparison finds anew are not published twice. */
-function wasCompared(row: Subfolder, beganAt: Date): boolean {
+/** Rows that the end of a comparison finds anew are not published twice. What ended in the future did before the clock was set back. */
+function wasCompared(row: Subfolder, beganAt: Date, now: Date): boolean {
+  const { syncCheckLastEnd: endedAt } = row;
   if (row.syncCheckFrequency === 0 || row.syncCheckInProgress || row.rsyncInProgress) return false;
-  return row.syncCheckLastEnd === undefined || row.syncCheckLastEnd < beganAt;
+  return endedAt === undefined || endedAt < beganAt || endedAt > now;
 }
 
 async function countDue(options: PublishSubfoldersOptions): Promise<PublishedSubfolders> {
@@ -171,7 +173,7 @@ async function countDue(options: PublishSubfoldersOptions): Promise<PublishedSub
     signal.throwIfAborted();
     for (const row of rows) {
       if (target === 'rsync' ? isRepairDue(row, deleteExtra) : isCheckDue(row)) due++;
-      else if (recheck && wasCompared(row, now)) rechecked++;
+      else if (recheck && wasCompared(row, now, now)) rechecked++;
     }
   }
   const messages = Math.ceil(due / numSingleMessage) + Math.ceil(rechecked / numSingleMessage);

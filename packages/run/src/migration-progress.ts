@@ -35,7 +35,7 @@ export class MigrationTracker {
   readonly #runId: string;
   readonly #onProgress: (progress: MigrationProgress) => void;
   readonly #logger: Logger;
-  readonly #startedAt = Date.now();
+  readonly #startedAt = performance.now();
   readonly #timer: NodeJS.Timeout;
   #phase: MigrationPhase = 'listing';
   #objectsPublished = 0;
@@ -104,7 +104,7 @@ export class MigrationTracker {
       bytesPublished: this.#bytesPublished,
       publishingDone: this.publishingDone,
       ...(await this.workerTotals()),
-      elapsedMs: Date.now() - this.#startedAt,
+      elapsedMs: Math.round(performance.now() - this.#startedAt),
     });
   }
 }

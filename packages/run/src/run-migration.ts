@@ -103,6 +103,7 @@ export async function runMigration(options: MigrationOptions, signal: AbortSigna
 async function migrate(options: MigrationOptions, runId: string, signal: AbortSignal): Promise<MigrationReport> {
   const { stateStore, mapping } = options.verification;
   const startedAt = new Date();
+  const startedAtMs = performance.now();
   const tracker = new MigrationTracker(stateStore, runId, options.onProgress, options.logger);
   try {
     await takeOverFromDead(options, signal);
@@ -146,7 +147,7 @@ async function migrate(options: MigrationOptions, runId: string, signal: AbortSi
       worked: await tracker.workerTotals(),
       subfolderFailures,
       rounds,
-      elapsedMs: Date.now() - startedAt.getTime(),
+      elapsedMs: Math.round(performance.now() - startedAtMs),
     });
   } finally {
     tracker.stop();

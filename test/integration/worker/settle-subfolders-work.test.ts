@@ -97,11 +97,12 @@ describe.each(['syncCheck', 'rsync'] as const)('%s of a subfolder', (work) => {
     await settler.markPublished('rsync');
     const context = settler.settling(work);
     let message = await settler.publishDirs('a/');
-    await rig.state.stateStore.startRsync('a/', SOMEBODY, 10 * LONG_MS);
+    await rig.state.stateStore.startRsync('a/', SOMEBODY, LEASE_MS);
     for (let delivery = 1; delivery < MAX_DELIVERIES; delivery++) {
       await settleSubfolders(context, message, never);
       expect(await rig.row('a/')).toMatchObject({ syncCheckPublished: true, rsyncPublished: true });
       rig.state.advance(LONG_MS);
+      await rig.state.stateStore.startRsync('a/', SOMEBODY, LEASE_MS);
       message = await rig.state.pullOne(TOPIC);
     }
     await settleSubfolders(context, message, never);
@@ -231,6 +232,7 @@ describe.each(['syncCheck', 'rsync'] as const)('%s of a subfolder', (work) => {
       busyPollMs: 1,
       stateStore: {
         withdrawPublished: stateStore.withdrawPublished.bind(stateStore),
+        now: stateStore.now.bind(stateStore),
         getSubfolder: async (dirKey) => {
           if (++looks === 3) await stateStore.confirmWorkPublished(lease, 'syncCheck');
           return stateStore.getSubfolder(dirKey);

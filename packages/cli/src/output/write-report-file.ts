@@ -34,7 +34,7 @@ export async function writeReportFile(file: string, report: MigrationReport): Pr
     const { code = '', message } = error as NodeJS.ErrnoException;
     throw new StateError(
       code === 'ENOSPC' || code === 'EDQUOT' ? 'STATE_STORAGE_FULL' : 'STATE_READ_ONLY',
-      `the report could not be written: ${message}`,
+      `the report ${file} could not be written: ${message}`,
       { op: 'writeReport', destination: file, cause: error },
     );
   }

@@ -1,3 +1,4 @@
+import { MAX_LEASE_MS } from '../domain/lease-length.ts';
 import { field } from './field.ts';
 import { subscriptionId, topicId } from './google-schemas.ts';
 import { MESSAGE_FORMATS } from '../domain/message-codec.ts';
@@ -64,7 +65,7 @@ export const QUEUE_FIELDS = {
     description: 'how long claimed work stays reserved without a sign of life; a dead process delays its work by this',
     valueName: 'seconds',
     // Pub/Sub allows 10 to 600 seconds.
-    schema: secondsAsMs(10, 600),
+    schema: secondsAsMs(10, MAX_LEASE_MS / 1000),
     default: 60,
   }),
 };

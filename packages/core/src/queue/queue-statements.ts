@@ -1,3 +1,4 @@
+import { beyondEveryLease } from '../domain/lease-length.ts';
 import type { EmbeddedDatabase } from '../state/embedded-database.ts';
 
 /** A message as it is leased. */
@@ -26,6 +27,7 @@ export class QueueStatements {
   readonly #insert;
   readonly #selectReturned;
   readonly #selectFresh;
+  readonly #selectStray;
   readonly #lease;
   readonly #deleteHeld;
   readonly #delayHeld;
@@ -49,6 +51,9 @@ export class QueueStatements {
     );
     this.#selectFresh = database.prepare(
       `SELECT ${COLUMNS} FROM queue_messages WHERE subscription = ? AND available_at = 0 ORDER BY id LIMIT ?`,
+    );
+    this.#selectStray = database.prepare(
+      `SELECT ${COLUMNS} FROM queue_messages WHERE subscription = ? AND available_at > ? ORDER BY available_at, id LIMIT ?`,
     );
     this.#lease = database.prepare(
       `UPDATE queue_messages SET lease_owner = ?, available_at = ?, delivery_attempt = delivery_attempt + 1 WHERE id = ?`,
@@ -79,11 +84,16 @@ export class QueueStatements {
     this.#insert.run(subscription, now, message.attributes, message.data);
   }
 
-  /** What came back (its lease ran out, its delay ended), then what was never delivered, in the order of publishing. */
+  /**
+   * What came back (its lease ran out, its delay ended), then what was never delivered, in the order of publishing; then what would
+   * come back only when a clock that was set back has caught up.
+   */
   deliverable(subscription: string, now: number, limit: number): readonly QueuedMessage[] {
     const returned = rows(this.#selectReturned.all(subscription, now, limit));
     if (returned.length === limit) return returned;
-    return [...returned, ...rows(this.#selectFresh.all(subscription, limit - returned.length))];
+    const found = [...returned, ...rows(this.#selectFresh.all(subscription, limit - returned.length))];
+    if (found.length > 0) return found;
+    return rows(this.#selectStray.all(subscription, beyondEveryLease(now), limit));
   }
 
   lease(lease: MessageLease, expiresAt: number): void {

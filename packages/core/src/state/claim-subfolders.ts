@@ -1,4 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely';
+import { beyondEveryLease } from '../domain/lease-length.ts';
 import type { ClaimRequest, ClaimTarget, SubfolderLease } from '../ports/state-store.ts';
 import { claimIndexOf, isDue } from './claim-targets.ts';
 import type { SqlTemplate } from '../config/sql-template.ts';
@@ -15,7 +16,8 @@ const CHUNK_ROWS = 500;
  *
  * Reads candidates off the index, then takes them by one UPDATE that asks the same again: a row that somebody else took
  * in between is not counted, and who got none of the candidates looks further. Where the database can, others' candidates
- * are passed over in the first place. Only a look that passes nothing over can say that there are none.
+ * are passed over in the first place. Only a look that passes nothing over can say that there are none. Leases of a clock that was
+ * set back since are looked for last.
  */
 export async function claimSubfolders(
   db: Kysely<StateTables>,
@@ -34,7 +36,7 @@ export async function claimSubfolders(
     }
     if (found > 0) lost++;
     else if (skipping) skipping = false;
-    else return [];
+    else if (!(await freeStray(db, request.target ?? 'objects', now, forcesIndex))) return [];
   }
 }
 
@@ -144,6 +146,36 @@ async function stillWaiting(db: Kysely<StateTables>, pullQuery: SqlTemplate, pul
 function someOf<T>(items: readonly T[], limit: number): readonly T[] {
   const start = Math.floor(Math.random() * (Math.max(0, items.length - limit) + 1));
   return items.slice(start, start + limit);
+}
+
+/**
+ * Ends leases that are {@link beyondEveryLease}. In two statements: an UPDATE could choose another index, and lock all that is in it.
+ * @returns whether there were any
+ */
+async function freeStray(
+  db: Kysely<StateTables>,
+  target: ClaimTarget,
+  now: number,
+  forcesIndex: boolean,
+): Promise<boolean> {
+  const latest = beyondEveryLease(now);
+  const stray = await db
+    .selectFrom(subfoldersBy(target, forcesIndex))
+    .select('dirKey')
+    .where((eb) => isDue(eb, target))
+    .where('leaseExpiresAt', '>', latest)
+    .limit(CHUNK_ROWS)
+    .execute();
+  if (stray.length === 0) return false;
+  const keys = stray.map(({ dirKey }) => dirKey);
+  // Kept is whose it was: the next one to take it cleans up after that one.
+  await db
+    .updateTable('subfolders')
+    .set({ leaseExpiresAt: now })
+    .where('dirKey', 'in', keys)
+    .where('leaseExpiresAt', '>', latest)
+    .execute();
+  return true;
 }
 
 /** Those that a claim leaves to their holders. Few: an index has them beside those that can be claimed. */

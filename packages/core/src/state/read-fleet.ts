@@ -13,6 +13,8 @@ export async function readFleet(
     .select(({ fn }) => fn.countAll<number | string>().as('liveWorkers'))
     .where('mode', 'in', modes)
     .where('heartbeatAt', '>', now - staleAfterMs)
+    // Later ones are of a clock that was set back since, and mostly of the dead.
+    .where('heartbeatAt', '<', now + staleAfterMs)
     .where('endedAt', 'is', null)
     .executeTakeFirstOrThrow();
   const rows = await db.selectFrom('controls').select(['name', 'value']).where('name', 'in', controls).execute();

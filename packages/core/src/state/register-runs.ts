@@ -23,7 +23,9 @@ export async function beginRun(
       .execute();
     if (running.some(({ runId }) => runId === run.runId)) return;
     for (const other of running.map(toRunRecord)) {
-      if (now - other.heartbeatAt.getTime() < run.staleAfterMs && run.isAlive(other)) throw alreadyRunning(other);
+      // A heartbeat of the future is of a clock that was set back since: whoever lives has the next one in a moment.
+      const isFresh = Math.abs(now - other.heartbeatAt.getTime()) < run.staleAfterMs;
+      if (isFresh && run.isAlive(other)) throw alreadyRunning(other);
       await endRunning(transaction, other.runId, {
         status: RUN_STATUS.abandoned,
         exitMessage: `taken over by ${run.runId} on ${run.host}`,

@@ -1,4 +1,5 @@
 import type { ExpressionBuilder, Kysely, Updateable } from 'kysely';
+import { beyondEveryLease } from '../domain/lease-length.ts';
 import { type CheckFigures, figuresMatch } from '../domain/subfolder.ts';
 import type { SubfolderLease, WorkOutcome } from '../ports/state-store.ts';
 import { NOT_HELD, updateHeld } from './hold-subfolder.ts';
@@ -38,7 +39,8 @@ type SubfolderUpdate = Updateable<StateTables['subfolders']>;
 const MAX_FREQUENCY = 255;
 
 /**
- * Marks the row as being worked on and takes its lease. A mark whose lease has run out is a dead worker's and is taken over;
+ * Marks the row as being worked on and takes its lease. A mark whose lease has run out, or cannot be of this clock, is a dead worker's
+ * and is taken over;
  * a mark without any lease was set by hand or by the reference tool, which alone know whether it still holds.
  * @param startQuery marks the row, in place of the built-in statement
  */
@@ -77,7 +79,7 @@ async function takeForWork(
     .updateTable('subfolders')
     .set({ ...marks, leaseOwner, leaseExpiresAt })
     .where('dirKey', '=', dirKey)
-    .where('leaseExpiresAt', '<=', now)
+    .where((eb) => eb.or([eb('leaseExpiresAt', '<=', now), eb('leaseExpiresAt', '>', beyondEveryLease(now))]))
     .where((eb) =>
       eb.or([
         eb.and([eb('syncCheckInProgress', '=', 0), eb('rsyncInProgress', '=', 0)]),

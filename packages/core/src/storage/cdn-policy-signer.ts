@@ -3,7 +3,8 @@ import { checkCdnSigningKey, type CdnSigningKeySettings } from './cdn-signing-ke
 
 /**
  * One custom policy on `<prefix>*` is signed and its query reused for every object: signing each URL would cost more
- * than the rest of a small object's transfer. The query is renewed when four fifths of its life are over, and once more
+ * than the rest of a small object's transfer. The query is renewed when four fifths of its life are over, by whichever of the
+ * host's clocks says so: one of them may be set back, the other stands still while a host is suspended. It is renewed once more
  * ahead of that when CloudFront refuses it ({@link CdnPolicySigner.renewRejected}).
  */
 export interface CdnPolicySigner {
@@ -22,6 +23,8 @@ export interface CdnPolicySettings extends CdnSigningKeySettings {
   readonly lifetimeMs: number;
   /** Milliseconds since 1970. */
   readonly now?: (() => number) | undefined;
+  /** Milliseconds since any moment, by a clock that nobody sets; default `performance.now`. */
+  readonly monotonicNow?: (() => number) | undefined;
 }
 
 const RENEW_AT_SHARE_OF_LIFE = 0.8;
@@ -31,21 +34,22 @@ const FRESH_MS = 60_000;
 /** @throws ConfigurationError `CONFIG_KEY_UNREADABLE` */
 export function createCdnPolicySigner(settings: CdnPolicySettings): CdnPolicySigner {
   checkCdnSigningKey(settings);
-  const now = settings.now ?? Date.now;
-  let signed = { query: signPolicy(settings, now()), atMs: now() };
+  const { now = Date.now, monotonicNow = () => performance.now() } = settings;
+  const sign = () => ({ query: signPolicy(settings, now()), atMs: now(), atMonotonicMs: monotonicNow() });
+  let signed = sign();
   const renew = (): string => {
-    signed = { query: signPolicy(settings, now()), atMs: now() };
+    signed = sign();
     return signed.query;
   };
+  const ageMs = (): number => Math.max(now() - signed.atMs, monotonicNow() - signed.atMonotonicMs);
   return {
     query() {
-      const renewAtMs = signed.atMs + settings.lifetimeMs * RENEW_AT_SHARE_OF_LIFE;
-      return now() >= renewAtMs ? renew() : signed.query;
+      return ageMs() >= settings.lifetimeMs * RENEW_AT_SHARE_OF_LIFE ? renew() : signed.query;
     },
     renewRejected(rejected) {
       // Another request has renewed it in the meantime.
       if (rejected !== signed.query) return signed.query;
-      return now() - signed.atMs < FRESH_MS ? undefined : renew();
+      return ageMs() < FRESH_MS ? undefined : renew();
     },
   };
 }

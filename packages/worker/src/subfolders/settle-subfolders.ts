@@ -29,7 +29,7 @@ export interface SettleSubfoldersContext {
     signal: AbortSignal,
     storesFailure: (error: Error) => boolean,
   ) => Promise<WorkResult>;
-  readonly stateStore: Pick<StateStore, 'getSubfolder' | 'withdrawPublished'>;
+  readonly stateStore: Pick<StateStore, 'getSubfolder' | 'withdrawPublished' | 'now'>;
   readonly publisher: Pick<MessagePublisher, 'publish'>;
   readonly errorTopic: string;
   readonly counters: SubfolderCounters;
@@ -122,7 +122,7 @@ async function workOnce(
   for (let poll = 1; ; poll++) {
     const row = await context.stateStore.getSubfolder(dirKey);
     if (row === undefined) return 'unknown';
-    if (isDoneSince(context.work, row, message.publishedAt)) return 'skipped';
+    if (isDoneSince(context.work, row, message.publishedAt, await context.stateStore.now())) return 'skipped';
     const result = await context.workOn(dirKey, signal, storesFailure);
     if (result.status !== 'busy' || poll >= BUSY_POLLS || row.syncCheckInProgress || row.rsyncInProgress) return result;
     await sleep(context.busyPollMs ?? BUSY_POLL_MS, signal);
@@ -131,9 +131,10 @@ async function workOnce(
 
 /**
  * The columns have whole seconds: what began in the second of the publishing is done again. So is a repair that the row waits
- * for: by a queue whose clock is behind the state's, its message would seem older than the repair before, which did not help.
+ * for: by a queue whose clock is behind the state's, its message would seem older than the repair before, which did not help. And
+ * what began in the future began before the clock was set back, and maybe before the message was published.
  */
-function isDoneSince(work: 'syncCheck' | 'rsync', row: Subfolder, publishedAt: Date): boolean {
+function isDoneSince(work: 'syncCheck' | 'rsync', row: Subfolder, publishedAt: Date, now: Date): boolean {
   const { start, end, inProgress, error } =
     work === 'syncCheck'
       ? {
@@ -145,7 +146,7 @@ function isDoneSince(work: 'syncCheck' | 'rsync', row: Subfolder, publishedAt: D
       : { start: row.rsyncLastStart, end: row.rsyncLastEnd, inProgress: row.rsyncInProgress, error: row.rsyncError };
   if (inProgress || error !== undefined || start === undefined || end === undefined) return false;
   if (work === 'rsync' && row.rsyncPublished && (!figuresMatch(row) || row.extraCount > 0)) return false;
-  return start.getTime() > publishedAt.getTime() && end.getTime() >= start.getTime();
+  return start > publishedAt && start <= now && end >= start;
 }
 
 /** One message per failed subfolder, with the reason as attributes. */
