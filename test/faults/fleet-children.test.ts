@@ -45,7 +45,7 @@ describe('a worker of two processes, of which kill -9 hits one', () => {
       workers.kill('SIGTERM');
       expect(await workers.ended).toMatchObject({ exitCode: 0 });
       expectDrained(rig, flow);
-      await expectMirrored(rig, [victim]);
+      await expectMirrored(rig, victim);
       if (flow === 'repairs') await expectVerified(rig);
     },
   );

@@ -98,10 +98,10 @@ export class FleetSource {
     return found;
   }
 
-  /** Names of the temporary parts that are left, which begin with who made them: `host:pid:`. */
+  /** Names of the temporary parts that are left. */
   get leftParts(): readonly string[] {
     const names = this.#rehearsal.gcs.objects.names(DESTINATION_BUCKET);
-    return names.filter((name) => name.startsWith(PARTS)).map((name) => name.slice(PARTS.length));
+    return names.filter((name) => name.startsWith(PARTS));
   }
 }
 
