@@ -36,6 +36,23 @@ export function describeDifferencesAndRuns(name: string, createHarness: () => Pr
       expect(await openErrors('a/')).toHaveLength(1203);
     });
 
+    it('takes no differences from a comparison whose lease ran out, and closes no errors for it', async () => {
+      await store.addSubfolders(['a/']);
+      const lost = await store.startSyncCheck('a/', 'first', 60_000);
+      if (lost === undefined) throw new Error('nobody is at work on it');
+      await store.recordDifferences('a/', [missing('a/1')], lost);
+      await harness.elapse(60_001);
+      const held = await store.startSyncCheck('a/', 'second', 60_000);
+      expect(held).toBeDefined();
+      const refusal = { code: 'STATE_LEASE_LOST' };
+      await expect(store.recordDifferences('a/', [missing('a/2')], lost)).rejects.toMatchObject(refusal);
+      await expect(store.resolveUnseenErrors('a/', await store.now(), lost)).rejects.toMatchObject(refusal);
+      expect(await openErrors()).toEqual(['a/1 CHECK_MISSING']);
+      await store.recordDifferences('a/', [missing('a/3')], held);
+      expect(await openErrors()).toEqual(['a/1 CHECK_MISSING', 'a/3 CHECK_MISSING']);
+      expect(await store.resolveUnseenErrors('a/', new Date((await store.now()).getTime() + 1), held)).toBe(2);
+    });
+
     it('keeps why a transfer failed, and notes that the object is still not there', async () => {
       await store.recordObjectErrors([
         { dirKey: 'a/', key: 'a/1', code: 'SOURCE_FORBIDDEN', message: '403', attempts: 3 },

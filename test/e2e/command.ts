@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export const PROGRAM = fileURLToPath(new URL('../../packages/cli/bin/object-transfer.js', import.meta.url));
@@ -66,6 +67,12 @@ export class RunningCommand {
   get pid(): number {
     if (this.#child.pid === undefined) throw new Error('the process could not be started');
     return this.#child.pid;
+  }
+
+  /** SIGSTOP. Resolves when the process stands still: it runs nothing any more until SIGCONT. */
+  async suspend(): Promise<void> {
+    this.#child.kill('SIGSTOP');
+    while (!/^State:\s+T/m.test(await readFile(`/proc/${this.pid}/status`, 'utf8'))) await delay(5);
   }
 
   /** Ids of the processes that it has started and that run now. */

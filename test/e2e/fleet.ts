@@ -1,5 +1,9 @@
 import { startDatastoreServer, type DatastoreServer } from '@object-transfer/local-cloud/datastore/datastore-server';
-import { startPubsubServer, type PubsubServer } from '@object-transfer/local-cloud/pubsub/pubsub-server';
+import {
+  startPubsubServer,
+  type PubsubServer,
+  type PubsubServerOptions,
+} from '@object-transfer/local-cloud/pubsub/pubsub-server';
 import {
   startSecretManagerServer,
   type SecretManagerServer,
@@ -10,6 +14,12 @@ import { RunningCommand, type CommandResult } from './command.ts';
 import { Rehearsal, type RehearsalOptions } from './rehearsal.ts';
 
 type Properties = Parameters<DatastoreServer['putEntity']>[3];
+
+export interface FleetOptions extends RehearsalOptions {
+  readonly pubsub?: PubsubServerOptions;
+  /** Where the tables are; default a database of its own on the server of all tests. */
+  readonly home?: MysqlHome;
+}
 
 /** A rehearsal with everything that a fleet runs on: what is configured, and how, each test says. */
 export class Fleet {
@@ -42,13 +52,13 @@ export class Fleet {
     };
   }
 
-  static async start(options: RehearsalOptions = {}): Promise<Fleet> {
+  static async start(options: FleetOptions = {}): Promise<Fleet> {
     await using starting = new AsyncDisposableStack();
     const rehearsal = starting.use(await Rehearsal.start(options));
     const adopt = <T extends { close(): Promise<void> }>(server: T): T =>
       starting.adopt(server, (running) => running.close());
-    const home = starting.adopt(await createMysqlHome(), (made) => made.dispose());
-    const pubsub = adopt(await startPubsubServer());
+    const home = starting.adopt(options.home ?? (await createMysqlHome()), (made) => made.dispose());
+    const pubsub = adopt(await startPubsubServer(options.pubsub));
     const datastore = adopt(await startDatastoreServer());
     const secretManager = adopt(await startSecretManagerServer());
     return new Fleet(rehearsal, { pubsub, datastore, secretManager, home }, starting.move());

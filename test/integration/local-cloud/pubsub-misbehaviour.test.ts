@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { startPubsubServer, type PubsubServer } from '@object-transfer/local-cloud/pubsub/pubsub-server';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -102,6 +104,32 @@ describe('the local Pub/Sub, asked to misbehave', () => {
       return seen.length > ids.length && new Set(seen).size === ids.length;
     });
     expect(seen.length).toBeGreaterThan(ids.length);
+  });
+
+  it('delivers once more what is acked, later', async () => {
+    const { topic, subscription } = await clients.createPair();
+    server.faults.lateDuplicates = 1;
+    server.faults.lateDuplicateDelayMs = 300;
+    await clients.publish(topic, 'a', 'b');
+    const pulled = await clients.pull(subscription, 2);
+    await clients.ack(subscription, ...pulled);
+    expect(server.stats().subscriptions[subscription]).toMatchObject({ acked: 2, waiting: 1, outstanding: 0 });
+    const late = await clients.pull(subscription);
+    expect(late).toMatchObject([{ text: 'a' }]);
+    await clients.ack(subscription, ...late);
+    expect(server.stats().subscriptions[subscription]).toMatchObject({ acked: 3, waiting: 0, outstanding: 0 });
+  });
+
+  it('goes away and comes back with what it has', async () => {
+    const { topic, subscription } = await clients.createPair();
+    await clients.publish(topic, 'a');
+    await server.goAway();
+    await expect(once(connect(server.port, '127.0.0.1'), 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    const publishing = clients.publish(topic, 'b');
+    await server.comeBack();
+    await publishing;
+    const pulled = await clients.pull(subscription, 2);
+    expect(pulled.map(({ text }) => text)).toEqual(['a', 'b']);
   });
 
   it('holds deliveries back', async () => {

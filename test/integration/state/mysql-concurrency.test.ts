@@ -163,6 +163,18 @@ describe('others who write to the same rows', () => {
     await other.query('ROLLBACK');
   });
 
+  it('may stand still in the midst of a transaction: the server ends their session while others are patient', async () => {
+    const { connection, table } = home;
+    const insertQuery = parseSqlTemplate(
+      `INSERT INTO ${table} (dir_key, sync_check_error) SELECT %s, @@SESSION.wait_timeout`,
+    );
+    const telling = await openMysqlState({ connection, table, overrides: { insertQuery } });
+    await telling.addSubfolders(['told/']);
+    await telling.close();
+    const told = await store.getSubfolder('told/');
+    expect(Number(told?.syncCheckError)).toBeLessThanOrEqual(30);
+  });
+
   it('may add rows within each other at the same time: only one of them does', async () => {
     const second = await openMysqlState(home);
     for (let round = 0; round < 5; round++) {

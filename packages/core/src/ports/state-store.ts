@@ -214,10 +214,15 @@ export interface StateStore {
   /**
    * Opens an error for each object of a subfolder that a comparison found unequal and that has none; one that is open keeps
    * its reason. Each key once.
+   * @param lease the comparison's, which fences it. @throws StateError `STATE_LEASE_LOST`
    */
-  recordDifferences(dirKey: string, differences: readonly ObjectErrorRecord[]): Promise<void>;
-  /** Closes the open errors of a subfolder that were last seen before a comparison began that is complete. @returns how many */
-  resolveUnseenErrors(dirKey: string, seenBefore: Date): Promise<number>;
+  recordDifferences(dirKey: string, differences: readonly ObjectErrorRecord[], lease?: SubfolderLease): Promise<void>;
+  /**
+   * Closes the open errors of a subfolder that were last seen before a comparison began that is complete.
+   * @param lease as in {@link recordDifferences}
+   * @returns how many
+   */
+  resolveUnseenErrors(dirKey: string, seenBefore: Date, lease?: SubfolderLease): Promise<number>;
   /** How many open errors there are of each code, the most frequent first. */
   countOpenObjectErrors(dirKey?: string): Promise<readonly ObjectErrorCount[]>;
   /** Open errors of a subfolder, or of all, in the order of their keys, at most `limit`. */

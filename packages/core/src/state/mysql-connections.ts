@@ -35,13 +35,15 @@ export interface MysqlConnectionsOptions {
 /**
  * What every session begins with. READ COMMITTED, as the transactions here read, then write under guards: they want the
  * newest rows, and no locks on the gaps between them. The modes leave out NO_ZERO_DATE, which would refuse to rebuild a
- * table that holds such dates, and NO_BACKSLASH_ESCAPES, which would turn the driver's quoting into a hole.
+ * table that holds such dates, and NO_BACKSLASH_ESCAPES, which would turn the driver's quoting into a hole. Who says nothing
+ * for half a minute loses the session: a process that stands still, or a host that is gone without a word, in the midst of a
+ * transaction would keep all others from its rows, who are patient for a minute.
  */
 const SESSION = [
   'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
   `SET SESSION autocommit = 1, time_zone = '+00:00',
      sql_mode = 'STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
-     innodb_lock_wait_timeout = 20, lock_wait_timeout = 60, wait_timeout = 28800`,
+     innodb_lock_wait_timeout = 20, lock_wait_timeout = 60, wait_timeout = 30`,
 ];
 
 /** How long the server may take to end what it does when the connections are closed. */

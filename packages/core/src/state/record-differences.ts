@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import { differenceKindOf } from '../domain/difference-codes.ts';
-import type { ObjectErrorRecord } from '../ports/state-store.ts';
+import type { ObjectErrorRecord, SubfolderLease } from '../ports/state-store.ts';
+import { demandLease } from './hold-subfolder.ts';
 import { listOpenObjectErrors } from './object-errors.ts';
 import type { StateTables } from './state-tables.ts';
 
@@ -11,16 +12,22 @@ const CHUNK_KEYS = 500;
  * Opens an error for each object that has none. Why a transfer failed says more than that the object is not there: such an
  * error stays what it is, and is noted as seen. One that an earlier comparison left gives way where another is true now.
  * @param differences of one subfolder, each key once
+ * @param lease the comparison's
+ * @throws StateError `STATE_LEASE_LOST`: somebody else compares the subfolder, or has
  */
 export async function recordDifferences(
   db: Kysely<StateTables>,
   dirKey: string,
   differences: readonly ObjectErrorRecord[],
   now: number,
+  lease: SubfolderLease | undefined,
 ): Promise<void> {
   for (let start = 0; start < differences.length; start += CHUNK_KEYS) {
     const chunk = differences.slice(start, start + CHUNK_KEYS);
-    await db.transaction().execute((transaction) => recordChunk(transaction, dirKey, chunk, now));
+    await db.transaction().execute(async (transaction) => {
+      if (lease !== undefined) await demandLease(transaction, lease, now);
+      await recordChunk(transaction, dirKey, chunk, now);
+    });
   }
 }
 
@@ -92,26 +99,31 @@ async function recordChunk(
 /**
  * Closes the open errors of a subfolder that were last seen before: a complete comparison has met all that still hold. There
  * may be millions, once a whole folder was missing: no statement touches more of them than it can in moments.
+ * @param lease as in {@link recordDifferences}
  */
 export async function resolveUnseenErrors(
   db: Kysely<StateTables>,
   dirKey: string,
   seenBefore: Date,
   now: number,
+  lease: SubfolderLease | undefined,
 ): Promise<number> {
   let resolved = 0;
   for (let afterKey: string | undefined; ;) {
     const page = await listOpenObjectErrors(db, { dirKey, afterKey, limit: CHUNK_KEYS });
     const unseen = page.filter(({ lastSeen }) => lastSeen < seenBefore).map(({ key }) => key);
     if (unseen.length > 0) {
-      const { numUpdatedRows } = await db
-        .updateTable('objectErrors')
-        .set({ resolvedAt: now })
-        .where('dirKey', '=', dirKey)
-        .where('objectKey', 'in', unseen)
-        .where('resolvedAt', 'is', null)
-        .where('lastSeenAt', '<', seenBefore.getTime())
-        .executeTakeFirst();
+      const { numUpdatedRows } = await db.transaction().execute(async (transaction) => {
+        if (lease !== undefined) await demandLease(transaction, lease, now);
+        return transaction
+          .updateTable('objectErrors')
+          .set({ resolvedAt: now })
+          .where('dirKey', '=', dirKey)
+          .where('objectKey', 'in', unseen)
+          .where('resolvedAt', 'is', null)
+          .where('lastSeenAt', '<', seenBefore.getTime())
+          .executeTakeFirst();
+      });
       resolved += Number(numUpdatedRows);
     }
     if (page.length < CHUNK_KEYS) return resolved;

@@ -20,6 +20,10 @@ export interface RunningGrpcServer {
   readonly port: number;
   /** Breaks open calls and their connections off, as a server does that dies: clients see UNAVAILABLE. New ones are welcome. */
   dropConnections(): void;
+  /** Drops all connections and refuses new ones, until {@link comeBack}; what is stored stays. Resolves when it is gone. */
+  goAway(): Promise<void>;
+  /** On the same port. @throws the listen error where somebody else has it by now */
+  comeBack(): Promise<void>;
   /** Breaks off what is open, too. Resolves when the port is free again. */
   close(): Promise<void>;
 }
@@ -48,27 +52,35 @@ export async function startGrpcServer(
     socket.once('close', () => sockets.delete(socket));
     injector.injectConnection(socket);
   });
-  await new Promise<void>((resolve, reject) => {
-    listener.once('error', reject);
-    listener.listen(options.port ?? 0, LOOPBACK, () => {
-      listener.off('error', reject);
-      resolve();
+  const listen = (onPort: number) =>
+    new Promise<void>((resolve, reject) => {
+      listener.once('error', reject);
+      listener.listen(onPort, LOOPBACK, () => {
+        listener.off('error', reject);
+        resolve();
+      });
     });
-  });
+  await listen(options.port ?? 0);
   const { port } = listener.address() as AddressInfo;
   const dropConnections = (): void => {
     for (const socket of sockets) socket.destroy();
   };
+  const goAway = () =>
+    new Promise<void>((resolve) => {
+      // One that is away already has nothing to close.
+      listener.close(() => resolve());
+      dropConnections();
+    });
   return {
     host: `${LOOPBACK}:${port}`,
     port,
     dropConnections,
-    close: () =>
-      new Promise((resolve, reject) => {
-        listener.close((error) => (error === undefined ? resolve() : reject(error)));
-        dropConnections();
-        injector.destroy();
-        server.forceShutdown();
-      }),
+    goAway,
+    comeBack: () => listen(port),
+    close: async () => {
+      await goAway();
+      injector.destroy();
+      server.forceShutdown();
+    },
   };
 }

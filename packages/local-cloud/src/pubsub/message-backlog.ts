@@ -135,8 +135,10 @@ export class MessageBacklog {
   ack(reference: AckReference): void {
     const entry = this.#find(reference);
     if (entry === undefined || entry.state === State.acked || this.#context.faults.takeLostAck()) return;
-    this.#context.counters.acked += 1;
-    this.#settle(entry);
+    const { counters, faults, now } = this.#context;
+    counters.acked += 1;
+    if (faults.takeLateDuplicate()) this.#await(entry, faults.lateDuplicateDelayMs, now());
+    else this.#settle(entry);
   }
 
   /** Ends the lease `leaseMs` from now; 0 hands the message back. Does nothing where there is no such lease. */

@@ -13,6 +13,9 @@ export class PubsubFaults {
   duplicateShare = 0;
   /** So many ack ids are answered OK and forgotten: their messages are delivered again when the lease ends. */
   acksToLose = 0;
+  /** So many messages are delivered once more although they are acked, `lateDuplicateDelayMs` after that. */
+  lateDuplicates = 0;
+  lateDuplicateDelayMs = 0;
   /** Messages rest so long between publishing and the first delivery. */
   deliveryDelayMs = 0;
   /** Deliver in any order, by the seed, rather than as published. */
@@ -38,6 +41,8 @@ export class PubsubFaults {
     this.duplicateEvery = 0;
     this.duplicateShare = 0;
     this.acksToLose = 0;
+    this.lateDuplicates = 0;
+    this.lateDuplicateDelayMs = 0;
     this.deliveryDelayMs = 0;
     this.outOfOrder = false;
     this.publishConfirmDelayMs = 0;
@@ -64,6 +69,13 @@ export class PubsubFaults {
   takeLostAck(): boolean {
     if (this.acksToLose <= 0) return false;
     this.acksToLose -= 1;
+    return true;
+  }
+
+  /** Whether the message that is acked now is to come once more. */
+  takeLateDuplicate(): boolean {
+    if (this.lateDuplicates <= 0) return false;
+    this.lateDuplicates -= 1;
     return true;
   }
 

@@ -21,12 +21,12 @@ import {
  * One object, from its key to its outcome: attempt -> verify -> commit, or recover.
  *
  *  plan      The name is checked against GCS's rules before any byte moves. Size and ETag come with the message, or
- *            from a HEAD of S3. What is already there and proven equal is `skipped`.
+ *            from a HEAD of S3. What is already there and proven equal is `skipped`. Another version of the object
+ *            that is there is only overwritten once S3 has said that it is not the newer one.
  *  attempt   Bytes are read on the plan's route, verified, and written under the condition that the name still holds
  *            what the plan found there (`copyWhole`, `copyStreamed`, `copyInParts`).
  *  recover   What went wrong decides the next plan:
- *            - The name holds something else by now: look what it is; proven equal ends as `skipped`, otherwise the
- *              overwrite policy decides.
+ *            - The name holds something else by now: look what it is, and plan anew.
  *            - The copy that was served is not what was listed (other ETag, weak ETag, wrong size, missing, refused by
  *              GCS's checksum): ask S3 itself. Where S3 has moved on, its new version is what counts. Where it has not,
  *              the copy is stale: past the cache next, then from S3 directly if that is allowed.
@@ -58,14 +58,13 @@ export async function transferObject(
     const expected = request.expected ?? (await askSource(context, request.key, signal));
     if (isNamelessRootMarker(context.mapping, expected)) return { status: 'skipped' };
     const { name } = allowedName(destinationName(context.mapping, request.key), context.namePolicy, request.key);
-    let plan: TransferPlan = { name, expected, route: 'cdn', found: found.get(name), changed: false };
-    if (plan.found !== undefined && mayStay(context, expected, plan.found)) return { status: 'skipped' };
-    for (let attempt = 1; ; attempt++) {
-      const result = await attemptOrRecover(context, plan, attempt, signal);
-      if ('outcome' in result) return result.outcome;
+    const first: TransferPlan = { name, expected, route: 'cdn', found: found.get(name), changed: false };
+    let result = await unlessLate(context, first, request.expected === undefined, signal);
+    for (let attempt = 1; 'next' in result; attempt++) {
       await sleep(result.delayMs, signal);
-      plan = result.next;
+      result = await attemptOrRecover(context, result.next, attempt, signal);
     }
+    return result.outcome;
   } catch (error) {
     signal.throwIfAborted();
     return { status: 'failed', error: error instanceof Error ? error : new Error(String(error)) };
@@ -116,8 +115,37 @@ async function recover(
 
 async function lookWhatIsThere(context: TransferContext, plan: TransferPlan, signal: AbortSignal): Promise<Recovery> {
   const found = await retry(context.retryPolicy, { signal }, () => context.destination.stat(plan.name, signal));
-  if (found !== undefined && mayStay(context, plan.expected, found)) return { outcome: { status: 'skipped' } };
-  return { next: { ...plan, found }, delayMs: 0 };
+  return unlessLate(context, { ...plan, found }, false, signal);
+}
+
+/**
+ * Under the name may be another version of the same object: an older one or, where this message is delivered late or this
+ * process stood still, a newer one, while a cache still serves what the message says. Before it is overwritten, S3 is asked
+ * which of them counts.
+ * @param isCurrent S3 has just said what is expected
+ */
+async function unlessLate(
+  context: TransferContext,
+  plan: TransferPlan,
+  isCurrent: boolean,
+  signal: AbortSignal,
+): Promise<Recovery> {
+  const { expected, found } = plan;
+  if (found !== undefined && mayStay(context, expected, found)) return { outcome: { status: 'skipped' } };
+  const isOtherVersion = found?.sourceEtag !== undefined && found.sourceEtag !== expected.etag;
+  if (isCurrent || !isOtherVersion) return { next: plan, delayMs: 0 };
+  const now = await askSource(context, expected.key, signal);
+  return isSameVersion(now, expected) ? { next: plan, delayMs: 0 } : followSource(context, plan, now);
+}
+
+/** S3 has moved on since the listing: its new version is what counts. */
+function followSource(context: TransferContext, plan: TransferPlan, now: ExpectedObject): Recovery {
+  if (plan.found !== undefined && mayStay(context, now, plan.found)) return { outcome: { status: 'skipped' } };
+  return { next: { ...plan, expected: now, changed: true }, delayMs: 0 };
+}
+
+function isSameVersion(left: ExpectedObject, right: ExpectedObject): boolean {
+  return left.etag === right.etag && left.sizeBytes === right.sizeBytes;
 }
 
 /** True where the policy leaves what is there alone: proven equal, or never to be overwritten. */
@@ -156,10 +184,7 @@ async function askWhatIsRight(
   signal: AbortSignal,
 ): Promise<Recovery> {
   const now = await askSource(context, plan.expected.key, signal);
-  if (now.etag !== plan.expected.etag || now.sizeBytes !== plan.expected.sizeBytes) {
-    if (plan.found !== undefined && mayStay(context, now, plan.found)) return { outcome: { status: 'skipped' } };
-    return { next: { ...plan, expected: now, changed: true }, delayMs: 0 };
-  }
+  if (!isSameVersion(now, plan.expected)) return followSource(context, plan, now);
   const route = nextRoute(context, plan.route);
   if (route !== undefined) return { next: { ...plan, route }, delayMs: 0 };
   if (waitsTooLong(doubt)) throw doubt;

@@ -2,6 +2,7 @@ import type { DestinationObject } from '@object-transfer/core/domain/destination
 import type { CheckFigures } from '@object-transfer/core/domain/subfolder';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import { sleep } from '@object-transfer/core/runtime/sleep';
+import type { SubfolderLease } from '@object-transfer/core/ports/state-store';
 import { compareSubfolder, type Difference } from '../sync-check/compare-subfolder.ts';
 import { DifferenceRecorder } from '../sync-check/difference-recorder.ts';
 import { workOnSubfolder, type SubfolderWorkContext, type WorkResult } from '../subfolders/work-on-subfolder.ts';
@@ -53,9 +54,9 @@ export function repairSubfolder(
     context,
     work,
     dirKey,
-    async (workSignal) => {
+    async (workSignal, lease) => {
       await repair(context, dirKey, workSignal);
-      return takeFigures(context, dirKey, workSignal);
+      return takeFigures(context, lease, workSignal);
     },
     signal,
     storesFailure,
@@ -104,11 +105,13 @@ async function findExtras(
 }
 
 /** Closes the errors of the transfers, too, of objects that are equal now or that the source has given up. */
-async function takeFigures(context: RepairContext, dirKey: string, signal: AbortSignal): Promise<CheckFigures> {
+async function takeFigures(context: RepairContext, lease: SubfolderLease, signal: AbortSignal): Promise<CheckFigures> {
+  const { dirKey } = lease;
   await sleep(CLOCK_TICK_MS, signal);
   const beganAt = await context.stateStore.now();
   const recorder = new DifferenceRecorder(context.stateStore, context.comparison.mapping, dirKey);
-  const figures = await compareSubfolder(context.comparison, dirKey, (difference) => recorder.add(difference), signal);
-  await recorder.complete(beganAt);
+  const add = (difference: Difference) => recorder.add(difference, lease);
+  const figures = await compareSubfolder(context.comparison, dirKey, add, signal);
+  await recorder.complete(beganAt, lease);
   return figures;
 }

@@ -28,7 +28,7 @@ export type WorkResult =
 
 /**
  * Works on one subfolder under the lease of its row, and stores in the row what was found, or why it could not be.
- * @param act gets a signal that also aborts where the lease is lost, and when by the state's clock the work began
+ * @param act gets a signal that also aborts where the lease is lost, and the lease that the work began with
  * @param storesFailure says of an error whether the row gets it; otherwise the row stays as it was, to be tried again
  * @throws the reason of `signal` once it aborts, and what has nothing to do with this subfolder: the state store, the queue
  */
@@ -36,7 +36,7 @@ export async function workOnSubfolder(
   context: SubfolderWorkContext,
   work: SubfolderWork,
   dirKey: string,
-  act: (signal: AbortSignal, beganAt: Date) => Promise<CheckFigures>,
+  act: (signal: AbortSignal, lease: SubfolderLease) => Promise<CheckFigures>,
   signal: AbortSignal,
   storesFailure: (error: Error) => boolean = () => true,
 ): Promise<WorkResult> {
@@ -45,7 +45,7 @@ export async function workOnSubfolder(
   const { stateStore, leaseMs } = context;
   const keeper = new LeaseKeeper(stateStore, lease, leaseMs, signal);
   try {
-    const figures = await act(keeper.signal, new Date(lease.expiresAt.getTime() - leaseMs));
+    const figures = await act(keeper.signal, lease);
     await keeper.stop();
     return (await work.finish(keeper.lease, { figures })) ? { status: 'done', figures } : { status: 'lost' };
   } catch (error) {
@@ -64,6 +64,11 @@ export async function workOnSubfolder(
   } finally {
     await keeper.stop();
   }
+}
+
+/** When work began, by the state's clock. @param lease that it began with */
+export function beginningOf({ expiresAt }: SubfolderLease, leaseMs: number): Date {
+  return new Date(expiresAt.getTime() - leaseMs);
 }
 
 function isLost(reason: unknown): boolean {

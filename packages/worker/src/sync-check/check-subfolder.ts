@@ -1,7 +1,13 @@
 import type { CheckMode } from '@object-transfer/core/config/check-fields';
 import { compareSizes } from './compare-sizes.ts';
 import { compareSubfolder, type CompareContext, type Difference } from './compare-subfolder.ts';
-import { workOnSubfolder, type SubfolderWorkContext, type WorkResult } from '../subfolders/work-on-subfolder.ts';
+import type { SubfolderLease } from '@object-transfer/core/ports/state-store';
+import {
+  beginningOf,
+  workOnSubfolder,
+  type SubfolderWorkContext,
+  type WorkResult,
+} from '../subfolders/work-on-subfolder.ts';
 
 export interface CheckContext extends CompareContext, SubfolderWorkContext {
   /** Default `content`. */
@@ -10,10 +16,10 @@ export interface CheckContext extends CompareContext, SubfolderWorkContext {
 
 /** What becomes of the differences that a comparison finds. */
 export interface DifferenceSink {
-  /** Told each difference as it is found; the comparison waits for it. */
-  add(difference: Difference): void | Promise<void>;
+  /** Told each difference as it is found; the comparison, which has this lease, waits for it. */
+  add(difference: Difference, lease: SubfolderLease): void | Promise<void>;
   /** Told that all were found, by a comparison that began at this time of the state's clock. */
-  complete(beganAt: Date): Promise<void>;
+  complete(beganAt: Date, lease: SubfolderLease): Promise<void>;
 }
 
 /**
@@ -35,10 +41,10 @@ export function checkSubfolder(
     finish: stateStore.finishSyncCheck.bind(stateStore),
     release: stateStore.releaseSyncCheck.bind(stateStore),
   };
-  const compare = async (workSignal: AbortSignal, beganAt: Date) => {
+  const compare = async (workSignal: AbortSignal, lease: SubfolderLease) => {
     if (context.checkMode === 'size') return compareSizes(context, dirKey, workSignal);
-    const figures = await compareSubfolder(context, dirKey, (difference) => sink.add(difference), workSignal);
-    await sink.complete(beganAt);
+    const figures = await compareSubfolder(context, dirKey, (difference) => sink.add(difference, lease), workSignal);
+    await sink.complete(beginningOf(lease, leaseMs), lease);
     return figures;
   };
   return workOnSubfolder(context, work, dirKey, compare, signal, storesFailure);

@@ -1,7 +1,7 @@
 import { DIFFERENCE_CODES } from '@object-transfer/core/domain/difference-codes';
 import type { KeyMappingSettings } from '@object-transfer/core/domain/key-mapping';
 import { attributeValue } from '@object-transfer/core/queue/attribute-value';
-import type { ObjectErrorRecord, StateStore } from '@object-transfer/core/ports/state-store';
+import type { ObjectErrorRecord, StateStore, SubfolderLease } from '@object-transfer/core/ports/state-store';
 import type { DifferenceSink } from './check-subfolder.ts';
 import type { Difference } from './compare-subfolder.ts';
 
@@ -28,20 +28,20 @@ export class DifferenceRecorder implements DifferenceSink {
     this.#dirKey = dirKey;
   }
 
-  async add(difference: Difference): Promise<void> {
+  async add(difference: Difference, lease: SubfolderLease): Promise<void> {
     this.#batch.push(recordOf(this.#mapping, this.#dirKey, difference));
-    if (this.#batch.length >= RECORD_BATCH) await this.#record();
+    if (this.#batch.length >= RECORD_BATCH) await this.#record(lease);
   }
 
-  async complete(beganAt: Date): Promise<void> {
-    await this.#record();
-    await this.#stateStore.resolveUnseenErrors(this.#dirKey, beganAt);
+  async complete(beganAt: Date, lease: SubfolderLease): Promise<void> {
+    await this.#record(lease);
+    await this.#stateStore.resolveUnseenErrors(this.#dirKey, beganAt, lease);
   }
 
-  async #record(): Promise<void> {
+  async #record(lease: SubfolderLease): Promise<void> {
     const batch = this.#batch;
     this.#batch = [];
-    await this.#stateStore.recordDifferences(this.#dirKey, batch);
+    await this.#stateStore.recordDifferences(this.#dirKey, batch, lease);
   }
 }
 
