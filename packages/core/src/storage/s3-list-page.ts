@@ -47,13 +47,15 @@ export function parseS3ListPage(body: string): S3ListPage {
     }
   }
   scanner.leave(ROOT);
-  const truncated = about.IsTruncated?.trim();
+  const said = (name: PageElement): string => decodeXmlText(about[name] ?? '');
+  const truncated = said('IsTruncated').trim();
   if (truncated !== 'true' && truncated !== 'false') throw new XmlSyntaxError('IsTruncated is missing');
   // Some services count the objects alone: fewer than there are is no loss.
-  if (Number(about.KeyCount) > objects.length + prefixes.length) {
-    throw new XmlSyntaxError(`of ${about.KeyCount} entries only ${objects.length + prefixes.length} are there`);
+  const promised = Number(said('KeyCount'));
+  if (promised > objects.length + prefixes.length) {
+    throw new XmlSyntaxError(`of ${promised} entries only ${objects.length + prefixes.length} are there`);
   }
-  const decodeKey = about.EncodingType?.trim().toLowerCase() === 'url' ? decodeUrlText : decodeXmlText;
+  const decodeKey = said('EncodingType').trim().toLowerCase() === 'url' ? decodeUrlText : decodeXmlText;
   for (const object of objects) {
     if (ENCODED.test(object.key)) object.key = decodeName(object.key, decodeKey);
     if (object.key === '') throw new XmlSyntaxError('an entry lacks a key');
@@ -62,8 +64,7 @@ export function parseS3ListPage(body: string): S3ListPage {
     objects,
     commonPrefixes: prefixes.map((prefix) => decodeName(prefix, decodeKey)),
     truncated: truncated === 'true',
-    nextContinuationToken:
-      about.NextContinuationToken === undefined ? undefined : decodeXmlText(about.NextContinuationToken),
+    nextContinuationToken: about.NextContinuationToken === undefined ? undefined : said('NextContinuationToken'),
   };
 }
 
