@@ -18,6 +18,7 @@ const text = fc.string({
     unit(),
   ),
   maxLength: 24,
+  size: 'max',
 });
 const root = text.map(normalizeRootPrefix);
 
@@ -27,8 +28,10 @@ function unit(): fc.Arbitrary<string> {
 
 test('two keys have two GCS names, which tell the key again', () => {
   fc.assert(
-    fc.property(root, root, text, text, (s3RootPrefix, gcsRootPrefix, a, b) => {
+    fc.property(root, root, text, text, fc.boolean(), (s3RootPrefix, gcsRootPrefix, a, rest, again) => {
       const settings = { s3RootPrefix, gcsRootPrefix };
+      // The root may come again further on.
+      const b = again ? s3RootPrefix + a : rest;
       const name = destinationName(settings, s3RootPrefix + a);
       expect(destinationName(settings, s3RootPrefix + b) === name).toBe(a === b);
       expect(destinationName({ s3RootPrefix: gcsRootPrefix, gcsRootPrefix: s3RootPrefix }, name)).toBe(
@@ -79,8 +82,9 @@ test('the parts of a key are replaced as a text editor would, whatever is in the
     minLength: 1,
     maxLength: 3,
   });
+  const special = fc.constantFrom('$&', '$$', '$1', '$`', "$'");
   fc.assert(
-    fc.property(text, fc.array(fc.tuple(part, part), { maxLength: 4 }), (rest, pairs) => {
+    fc.property(text, fc.array(fc.tuple(part, fc.oneof(part, special)), { maxLength: 4 }), (rest, pairs) => {
       // Names that are numbers would not keep their place in an object.
       const entries = [...new Map(pairs.filter(([from]) => !/^\d+$/.test(from)))];
       const key = `${rest}ab/a.b$&`;
