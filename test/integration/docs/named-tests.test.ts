@@ -46,3 +46,15 @@ it('every file of tests that the assumptions name has a title with it', () => {
   expect(named.length).toBeGreaterThan(100);
   expect(named.filter(({ titles }) => titles.length === 0)).toEqual([]);
 });
+
+it('every assumption that needs a live account is in the list at its end, and no other', () => {
+  const [tables = '', list = ''] = readFileSync(join(ROOT, 'docs/assumptions.md'), 'utf8').split(
+    '## What only a live account can tell',
+  );
+  const needed = Array.from(tables.matchAll(/^\| ([A-Z]\d+) .*\| +\**yes\b[^|]*\|$/gm), ([, id = '']) => id);
+  const listed = Array.from(list.matchAll(/^\| ([A-Z]\d+(?:, [A-Z]\d+)*) /gm), ([, ids = '']) =>
+    ids.split(', '),
+  ).flat();
+  expect(needed.length).toBeGreaterThan(20);
+  expect(listed.toSorted()).toEqual(needed.toSorted());
+});
