@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { normalizeRootPrefix } from '../domain/key-mapping.ts';
 import { nameViolation } from '../domain/object-name-rules.ts';
-import { parseNestedText, text } from './value-schemas.ts';
+import { anyText, parseNestedMap, parseNestedText, text } from './value-schemas.ts';
 
 /** The message of the first rule that the value breaks. */
 function rules(checks: readonly (readonly [(value: string) => boolean, string])[]): z.ZodType<string> {
@@ -32,16 +32,14 @@ export const gcsBucket = rules([
   ],
 ]);
 
-const prefixText = z.string({ error: 'must be text; in YAML, quote a value that looks like a number' });
-
 /** A folder of the S3 bucket, normalised to end in a slash; empty is the whole bucket. */
-export const s3RootPrefix = prefixText
+export const s3RootPrefix = anyText
   .refine((v) => !v.includes('://'), 'must be the prefix only, without s3:// and the bucket (use s3_bucket)')
   .refine((v) => Buffer.byteLength(v) < 1024, 'must be shorter than 1,024 bytes, the longest key there is')
   .transform(normalizeRootPrefix);
 
 /** A folder of the GCS bucket, normalised to end in a slash; empty is the whole bucket. */
-export const gcsRootPrefix = prefixText
+export const gcsRootPrefix = anyText
   .refine((v) => !v.includes('://'), 'must be the prefix only, without gs:// and the bucket (use gcs_bucket)')
   .transform(normalizeRootPrefix)
   .superRefine((prefix, context) => {
@@ -71,7 +69,9 @@ const S3_CLASSES = [
   'FSX_ONTAP',
 ] as const;
 
-const upper = z.string().transform((value) => value.trim().toUpperCase());
+const upper = z
+  .string({ error: 'must hold names of storage classes only' })
+  .transform((value) => value.trim().toUpperCase());
 const s3Class = upper.pipe(
   z.enum(S3_CLASSES, { error: `must name S3 storage classes (ALL, or of ${S3_CLASSES.join(', ')})` }),
 );
@@ -85,8 +85,10 @@ export const s3StorageClasses: z.ZodType<readonly string[]> = z.preprocess(
   (value) => {
     const parsed = parseNestedText(value, '[');
     const list: unknown = typeof parsed === 'string' ? parsed.split(',') : parsed;
-    const isAll = Array.isArray(list) && list.length === 1 && /^\s*all\s*$/i.test(String(list[0]));
-    return isAll ? [] : Array.isArray(list) && list.length === 0 ? [''] : list;
+    if (!Array.isArray(list) || list.length > 1) return list;
+    // An empty list names no class; what is read as one names any.
+    const [only = ''] = list as readonly unknown[];
+    return typeof only === 'string' && /^\s*all\s*$/i.test(only) ? [] : [only];
   },
   z.array(s3Class, { error: 'must be a list of S3 storage classes, or ALL' }),
 );
@@ -100,7 +102,7 @@ const gcsClass = upper.pipe(z.enum(GCS_CLASSES));
 export type GcsStorageClassRule = string | Readonly<Record<string, string>>;
 
 export const gcsStorageClassRule: z.ZodType<GcsStorageClassRule> = z.preprocess(
-  (value) => parseNestedText(value, '{'),
+  parseNestedMap,
   z.union([gcsClass, z.record(z.string(), gcsClass).refine((map) => Object.keys(map).every(isS3Class))], {
     error: `must be a GCS storage class (${GCS_CLASSES.join(', ')}), or a map from S3 to GCS storage classes`,
   }),

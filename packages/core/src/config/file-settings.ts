@@ -20,7 +20,7 @@ export class FileSettings implements LocatingSettingsSource {
 
   async readSettings(): Promise<Readonly<Record<string, unknown>>> {
     const lineCounter = new LineCounter();
-    const document = parseDocument(await this.#readText(), { lineCounter, prettyErrors: true });
+    const document = parseDocument(await this.#readText(), { lineCounter, prettyErrors: true, logLevel: 'error' });
     const [error] = document.errors;
     if (error !== undefined) {
       // The rest of the message shows the text itself, which may hold what nobody should see in a log.

@@ -7,7 +7,12 @@ import { parseLiteralText } from './literal-text.ts';
  * Messages say what the value must be; the field's name and origin are put in front by `load-settings.ts`.
  */
 
-export const text = z.string({ error: 'must be text; in YAML, quote a value that looks like a number' }).min(1);
+export const anyText = z
+  .string({ error: 'must be text; in YAML, quote a value that looks like a number' })
+  // Half a surrogate pair has no UTF-8 form: neither a request nor a file name could hold it.
+  .refine((value) => value.isWellFormed(), 'must be Unicode text');
+
+export const text = anyText.min(1);
 
 /** Text for which white space can only be an accident: a name, an id. */
 export const word = text.regex(/^\S+$/, 'must not hold white space');
@@ -78,13 +83,28 @@ export function parseNestedText(value: unknown, opening: '{' | '['): unknown {
   }
 }
 
+/** {@link parseNestedText} of a map. Its schema would pass by what is called `__proto__`, which then has no effect. */
+export function parseNestedMap(value: unknown, context: z.RefinementCtx): unknown {
+  const map = parseNestedText(value, '{');
+  if (typeof map === 'object' && map !== null && Object.hasOwn(map, '__proto__')) {
+    context.addIssue({ code: 'custom', message: 'must not have the name __proto__ in it' });
+  }
+  return map;
+}
+
 /** A map of text to text, also as JSON text or a Python dict. */
 export const textMap: z.ZodType<Readonly<Record<string, string>>> = z.preprocess(
-  (value) => parseNestedText(value, '{'),
-  z.record(z.string().min(1, 'must not have an empty name in it'), z.string('must hold text only'), {
-    error: 'must be a map of text to text, or one as JSON text',
-  }),
+  parseNestedMap,
+  z
+    .record(z.string().min(1, 'must not have an empty name in it'), z.string('must hold text only'), {
+      error: 'must be a map of text to text, or one as JSON text',
+    })
+    .refine((map) => Object.entries(map).flat().every(isWellFormed), 'must hold Unicode text only'),
 );
+
+function isWellFormed(value: string): boolean {
+  return value.isWellFormed();
+}
 
 /** A list of texts, also as JSON text; a single text is a list of one. */
 export const textList: z.ZodType<readonly string[]> = z.preprocess(

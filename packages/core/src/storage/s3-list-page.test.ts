@@ -55,11 +55,34 @@ test('no beginning of a page passes for a page', () => {
   }
 });
 
+test('an attribute may hold what ends a tag elsewhere', () => {
+  const page = PAGE.replace('<Key>', `<Key a='x>y' b="/">`).replace('<Prefix/>', '<Prefix a="/>" />');
+  expect(parseS3ListPage(page)).toEqual(parseS3ListPage(PAGE));
+});
+
+test('an element that nobody asks for may be as deep as it likes', () => {
+  const owner = `${'<Owner>'.repeat(100_000)}${'</Owner>'.repeat(100_000)}`;
+  expect(parseS3ListPage(PAGE.replace('<Owner>', `${owner}<Owner>`))).toEqual(parseS3ListPage(PAGE));
+});
+
+test('a count of the objects alone is no loss where there are prefixes, too', () => {
+  const page = PAGE.replace('<Contents>', '<KeyCount>1</KeyCount><Contents>');
+  expect(parseS3ListPage(page)).toEqual(parseS3ListPage(PAGE));
+});
+
 test.each([
   ['a missing IsTruncated', PAGE.replace(/<IsTruncated>.*<\/IsTruncated>/, '')],
   ['an IsTruncated that is neither', PAGE.replace('>true<', '>maybe<')],
   ['a size that is no number', PAGE.replace('5368709120', '5e9')],
   ['a date that is none', PAGE.replace('2024-02-03T04:05:06.000Z', 'today')],
+  ['two keys in one entry', PAGE.replace('<Size>', '<Key>b</Key><Size>')],
+  ['two IsTruncated', PAGE.replace('<Contents>', '<IsTruncated>false</IsTruncated><Contents>')],
+  ['fewer entries than it counts', PAGE.replace('<Contents>', '<KeyCount>3</KeyCount><Contents>')],
+  ['half a surrogate pair in a key', PAGE.replace('a+b', '&#xD83D;')],
+  ['half a surrogate pair in a prefix', PAGE.replace('x%0Ay', '&#xDE00;')],
+  ['an attribute without its quotes', PAGE.replace('<Key>', '<Key a=b>')],
+  ['an attribute without end', PAGE.replace('<Key>', '<Key a="b>')],
+  ['elements within elements without end', PAGE.replace('<Owner>', '<Owner>'.repeat(100_000))],
   ['tags that do not fit', PAGE.replace('</Owner>', '</Owned>')],
   ['a comment', PAGE.replace('<Name>', '<!-- --><Name>')],
   ['another document', '<Error><Code>AccessDenied</Code></Error>'],

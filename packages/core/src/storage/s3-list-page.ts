@@ -22,9 +22,7 @@ export function parseS3ListPage(body: string): S3ListPage {
   if (root !== ROOT) throw new XmlSyntaxError(`the root is ${root ?? 'missing'}, not ${ROOT}`);
   const objects: Draft[] = [];
   const prefixes: string[] = [];
-  let urlEncoded = false;
-  let truncated: string | undefined;
-  let nextContinuationToken: string | undefined;
+  const about: Partial<Record<PageElement, string>> = {};
   for (;;) {
     for (let usual = scanner.match(USUAL_CONTENTS); usual; usual = scanner.match(USUAL_CONTENTS)) {
       objects.push(toUsualDraft(usual));
@@ -39,32 +37,39 @@ export function parseS3ListPage(body: string): S3ListPage {
         prefixes.push(...scanCommonPrefixes(scanner));
         break;
       case 'IsTruncated':
-        truncated = scanner.text(name).trim();
-        break;
       case 'NextContinuationToken':
-        nextContinuationToken = decodeXmlText(scanner.text(name));
-        break;
       case 'EncodingType':
-        urlEncoded = scanner.text(name).trim().toLowerCase() === 'url';
+      case 'KeyCount':
+        readOnce(scanner, about, name);
         break;
       default:
         scanner.skip(name);
     }
   }
   scanner.leave(ROOT);
+  const said = (name: PageElement): string => decodeXmlText(about[name] ?? '');
+  const truncated = said('IsTruncated').trim();
   if (truncated !== 'true' && truncated !== 'false') throw new XmlSyntaxError('IsTruncated is missing');
-  const decodeKey = urlEncoded ? decodeUrlText : decodeXmlText;
+  // Some services count the objects alone: fewer than there are is no loss.
+  const promised = Number(said('KeyCount'));
+  if (promised > objects.length + prefixes.length) {
+    throw new XmlSyntaxError(`of ${promised} entries only ${objects.length + prefixes.length} are there`);
+  }
+  const decodeKey = said('EncodingType').trim().toLowerCase() === 'url' ? decodeUrlText : decodeXmlText;
   for (const object of objects) {
-    if (ENCODED.test(object.key)) object.key = decodeKey(object.key);
+    if (ENCODED.test(object.key)) object.key = decodeName(object.key, decodeKey);
     if (object.key === '') throw new XmlSyntaxError('an entry lacks a key');
   }
   return {
     objects,
-    commonPrefixes: prefixes.map(decodeKey),
+    commonPrefixes: prefixes.map((prefix) => decodeName(prefix, decodeKey)),
     truncated: truncated === 'true',
-    nextContinuationToken,
+    nextContinuationToken: about.NextContinuationToken === undefined ? undefined : said('NextContinuationToken'),
   };
 }
+
+/** What a page says of itself. */
+type PageElement = 'IsTruncated' | 'NextContinuationToken' | 'EncodingType' | 'KeyCount';
 
 const ROOT = 'ListBucketResult';
 
@@ -110,33 +115,19 @@ function twoDigits(text: string, index: number): number {
 
 const ZERO = 0x30;
 
-/** Text of the child elements of `Contents`, undecoded; empty where they are absent. */
-interface RawObject {
-  key: string;
-  size: string;
-  etag: string;
-  lastModified: string;
-  storageClass: string;
-}
+/** Text of the child elements of `Contents`, undecoded. */
+type RawObject = Partial<Record<'Key' | 'Size' | 'ETag' | 'LastModified' | 'StorageClass', string>>;
 
 function scanContents(scanner: XmlScanner): RawObject {
-  const raw: RawObject = { key: '', size: '', etag: '', lastModified: '', storageClass: '' };
+  const raw: RawObject = {};
   for (let name = scanner.nextElement(); name !== undefined; name = scanner.nextElement()) {
     switch (name) {
       case 'Key':
-        raw.key = scanner.text(name);
-        break;
       case 'Size':
-        raw.size = scanner.text(name);
-        break;
       case 'ETag':
-        raw.etag = scanner.text(name);
-        break;
       case 'LastModified':
-        raw.lastModified = scanner.text(name);
-        break;
       case 'StorageClass':
-        raw.storageClass = scanner.text(name);
+        readOnce(scanner, raw, name);
         break;
       default:
         scanner.skip(name);
@@ -144,6 +135,12 @@ function scanContents(scanner: XmlScanner): RawObject {
   }
   scanner.leave('Contents');
   return raw;
+}
+
+/** Two of what there is one of are two entries, or two pages, that have become one. */
+function readOnce<K extends string>(scanner: XmlScanner, into: Partial<Record<K, string>>, name: K): void {
+  if (into[name] !== undefined) throw new XmlSyntaxError(`there is a second ${name}`);
+  into[name] = scanner.text(name);
 }
 
 function scanCommonPrefixes(scanner: XmlScanner): string[] {
@@ -156,15 +153,22 @@ function scanCommonPrefixes(scanner: XmlScanner): string[] {
   return prefixes;
 }
 
-function toDraft(raw: RawObject): Draft {
-  const sizeBytes = /^\d+$/.test(raw.size) ? Number(raw.size) : Number.NaN;
-  const { etag } = parseEtag(decodeXmlText(raw.etag));
-  const lastModified = new Date(raw.lastModified);
+function toDraft({ Key: key = '', Size: size = '', ETag, LastModified, StorageClass }: RawObject): Draft {
+  const sizeBytes = /^\d+$/.test(size) ? Number(size) : Number.NaN;
+  const { etag } = parseEtag(decodeXmlText(ETag ?? ''));
+  const lastModified = new Date(LastModified ?? '');
   if (etag === '' || !Number.isSafeInteger(sizeBytes) || Number.isNaN(lastModified.getTime())) {
-    throw new XmlSyntaxError(`the entry of ${JSON.stringify(raw.key)} lacks a size, ETag or date`);
+    throw new XmlSyntaxError(`the entry of ${JSON.stringify(key)} lacks a size, ETag or date`);
   }
-  const storageClass = raw.storageClass === '' ? 'STANDARD' : raw.storageClass;
-  return { key: raw.key, sizeBytes, etag, lastModified, storageClass };
+  const storageClass = StorageClass === undefined || StorageClass === '' ? 'STANDARD' : StorageClass;
+  return { key, sizeBytes, etag, lastModified, storageClass };
+}
+
+/** Half a surrogate pair can only come from a reference; no key has one. */
+function decodeName(text: string, decode: (text: string) => string): string {
+  const name = decode(text);
+  if (!name.isWellFormed()) throw new XmlSyntaxError(`${JSON.stringify(name)} is no Unicode text`);
+  return name;
 }
 
 function decodeUrlText(text: string): string {

@@ -26,10 +26,11 @@ export class XmlScanner {
     const text = this.#text;
     if (text.charCodeAt(this.#position) !== LESS_THAN) throw this.#error('expected a tag');
     if (text.charCodeAt(this.#position + 1) === SLASH) return undefined;
-    const end = this.#find('>', this.#position);
-    const selfClosed = text.charCodeAt(end - 1) === SLASH;
-    let nameEnd = selfClosed ? end - 1 : end;
+    let end = this.#find('>', this.#position);
+    let nameEnd = text.charCodeAt(end - 1) === SLASH ? end - 1 : end;
     for (let i = this.#position + 1; i < nameEnd; i++) if (text.charCodeAt(i) <= SPACE) nameEnd = i;
+    if (text.charCodeAt(nameEnd) <= SPACE) end = this.#endOfAttributes(nameEnd);
+    const selfClosed = text.charCodeAt(end - 1) === SLASH;
     const name = text.slice(this.#position + 1, nameEnd);
     const first = name.charCodeAt(0);
     if (name === '' || first === EXCLAMATION || first === QUESTION) throw this.#error('unexpected markup');
@@ -86,12 +87,33 @@ export class XmlScanner {
 
   /** Moves past the element just entered, whatever it holds. */
   skip(name: string): void {
-    if (this.#selfClosed === undefined) {
-      const end = this.#find('<', this.#position);
-      if (this.#text.charCodeAt(end + 1) === SLASH) this.#position = end;
+    // Not by recursion: how deep a document is must not decide about the stack.
+    const open = [name];
+    this.#skipText();
+    for (let innermost = open.at(-1); innermost !== undefined; innermost = open.at(-1)) {
+      const child = this.nextElement();
+      if (child === undefined) {
+        this.leave(innermost);
+        open.pop();
+      } else {
+        open.push(child);
+        this.#skipText();
+      }
     }
-    for (let child = this.nextElement(); child !== undefined; child = this.nextElement()) this.skip(child);
-    this.leave(name);
+  }
+
+  /** Moves past text that is all that the element just entered holds. */
+  #skipText(): void {
+    if (this.#selfClosed !== undefined) return;
+    const end = this.#find('<', this.#position);
+    if (this.#text.charCodeAt(end + 1) === SLASH) this.#position = end;
+  }
+
+  /** @returns where the `>` of a tag is, which may also stand in a value before it */
+  #endOfAttributes(nameEnd: number): number {
+    ATTRIBUTES.lastIndex = nameEnd;
+    if (!ATTRIBUTES.test(this.#text)) throw this.#error('expected attributes');
+    return ATTRIBUTES.lastIndex - 1;
   }
 
   #find(what: string, from: number): number {
@@ -113,6 +135,8 @@ export class XmlScanner {
 export class XmlSyntaxError extends Error {
   override readonly name = 'XmlSyntaxError';
 }
+
+const ATTRIBUTES = /(?:\s+[^\s"'<>/=]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*\s*\/?>/y;
 
 const LESS_THAN = 0x3c;
 const GREATER_THAN = 0x3e;

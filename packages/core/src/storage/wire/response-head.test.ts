@@ -93,6 +93,8 @@ describe('the end of the body', () => {
   test.each([
     [['content-length: 5', 'content-length: 6']],
     [['content-length: 5, 6']],
+    [['content-length:']],
+    [['content-length: ,']],
     [['content-length: -1']],
     [['content-length: +1']],
     [['content-length: 1.0']],

@@ -63,8 +63,8 @@ function framingOf(status: number, headers: ResponseHeaders): Framing {
     if (encodings.length > 1) throw new WireError('WIRE_PROTOCOL', 'the answer is encoded for its transfer');
     return { kind: encodings[0] === 'chunked' ? 'chunked' : 'until-close' };
   }
-  const [length] = lengths;
-  if (length === undefined) return { kind: 'until-close' };
+  if (headers['content-length'] === undefined) return { kind: 'until-close' };
+  const [length = ''] = lengths;
   const bytes = /^\d+$/.test(length) ? Number(length) : Number.NaN;
   if (lengths.size > 1 || !Number.isSafeInteger(bytes)) {
     throw new WireError('WIRE_PROTOCOL', 'the answer has a Content-Length that is none');
