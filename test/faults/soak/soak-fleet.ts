@@ -84,13 +84,19 @@ export class SoakFleet {
       AND GREATEST(COALESCE(sync_check_last_end, '1970-01-01'), COALESCE(rsync_last_end, '1970-01-01')) >= '${String(now)}'`;
     await this.#stage(
       [recheck, ...this.#checkers(), ...this.#repairers()],
-      async () => (await this.#rows(`NOT (${compared})`)) === 0 && (await this.#isRepaired()),
+      async () =>
+        (await this.#rows(`NOT (${compared})`)) === 0 &&
+        (await this.#isRepaired()) &&
+        FLOWS.every((flow) => this.#cloud.waiting(flow) === 0),
     );
   }
 
   /** Repairs what comparisons have found; compares nothing that is held to be equal. */
   async repair(): Promise<void> {
-    await this.#stage(this.#repairers(), () => this.#isRepaired());
+    await this.#stage(
+      this.#repairers(),
+      async () => (await this.#isRepaired()) && this.#cloud.waiting('repairs') === 0,
+    );
   }
 
   /** A worker that compares, and nothing else. It is the caller's to end. */
@@ -117,7 +123,7 @@ export class SoakFleet {
   async #isRepaired(): Promise<boolean> {
     const given = `repair_due > 0 AND NOT (${GIVEN_UP})`;
     const busy = 'sync_check_in_progress OR rsync_in_progress OR (check_due > 0 AND NOT sync_check_published)';
-    return (await this.#rows(`${given} OR ${busy}`)) === 0 && FLOWS.every((flow) => this.#cloud.waiting(flow) === 0);
+    return (await this.#rows(`${given} OR ${busy}`)) === 0;
   }
 
   async end(process: SoakProcess): Promise<void> {
