@@ -73,17 +73,14 @@ interface Module {
   readonly exitCode: 0 | 1;
 }
 
-const WORKERS: readonly Module[] = [
-  { name: 'worker cdnTransfer', args: () => [...both, ...cdn], from: BASE, gate: uploads, exitCode: 0 },
-  { name: 'worker syncCheck', args: () => both, from: BASE, gate: comparisons, exitCode: 0 },
-  { name: 'worker rsync', args: () => [...both, ...cdn], from: BASE, gate: uploads, exitCode: 0 },
-];
 const MODULES: readonly Module[] = [
   { name: 'dump', args: () => SOURCE, from: DUMPED, gate: listings, exitCode: 1 },
   { name: 'publisher objects', args: () => SOURCE, from: DUMPED, gate: comparisons, exitCode: 1 },
   { name: 'publisher sync-check', args: () => SOURCE, from: DUMPED, gate: undefined, exitCode: 0 },
   { name: 'publisher rsync', args: () => SOURCE, from: DUMPED, gate: undefined, exitCode: 0 },
-  ...WORKERS,
+  { name: 'worker cdnTransfer', args: () => [...both, ...cdn], from: BASE, gate: uploads, exitCode: 0 },
+  { name: 'worker syncCheck', args: () => both, from: BASE, gate: comparisons, exitCode: 0 },
+  { name: 'worker rsync', args: () => [...both, ...cdn], from: BASE, gate: uploads, exitCode: 0 },
   { name: 'sync folder-0/', args: () => [...both, ...cdn], from: BASE, gate: uploads, exitCode: 1 },
   { name: 'status --watch', args: () => [], from: BASE, gate: undefined, exitCode: 0 },
 ];
@@ -124,7 +121,10 @@ describe.each(MODULES)('$name', (module) => {
   });
 });
 
-describe.each(WORKERS)('$name', (module) => {
+/** `dump` has nothing to finish: it has ended before a second signal comes. */
+const FINISHING = MODULES.filter(({ name, gate }) => gate !== undefined && name !== 'dump');
+
+describe.each(FINISHING)('$name', (module) => {
   it.each([
     ['SIGTERM', 143],
     ['SIGINT', 130],

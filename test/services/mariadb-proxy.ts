@@ -30,6 +30,11 @@ export class MariadbProxy {
     this.#losing = statement;
   }
 
+  /** Does not lose what {@link loseAnswerTo} asked for, unless that has happened. */
+  keepAnswers(): void {
+    this.#losing = undefined;
+  }
+
   /** True where that has happened. */
   get hasLost(): boolean {
     return this.#losing === undefined;

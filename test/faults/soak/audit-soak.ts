@@ -1,9 +1,10 @@
 import { auditObjects, type Discrepancy } from '../audit-objects.ts';
-import { maxFds, maxSockets } from '../limits-bounds.ts';
+import { MAX_RSS_BYTES, maxFds, maxSockets } from '../limits-bounds.ts';
 import type { ProcessPeaks } from '../limits-process-watch.ts';
 import { readMonitored } from '../limits-monitor.ts';
 import { DESTINATION_BUCKET, FLOWS, MAX_CONCURRENCY, type SoakCloud } from './soak-cloud.ts';
 import type { SoakFleet } from './soak-fleet.ts';
+import type { Circumstances } from './soak-process.ts';
 import { UNMOVABLE } from './soak-source.ts';
 
 const START_UP_MS = 2000;
@@ -19,11 +20,31 @@ interface OpenError {
  * @returns what is wrong, a line each
  */
 export async function auditTransfer(cloud: SoakCloud): Promise<readonly string[]> {
-  const failed = new Set((await openErrors(cloud)).map(({ key }) => key));
+  const failed = new Set((await openErrors(cloud)).filter(({ code }) => code !== 'UNEXPECTED').map(({ key }) => key));
   const found = await auditObjects(objectsOf(cloud));
   return found
     .filter(({ kind, name }) => kind !== 'leftover' && !(kind === 'missing' && failed.has(name)))
     .map((each) => `after the transfer: ${describe(each)}`);
+}
+
+/**
+ * When everything has been broken, before it is compared and repaired in peace: what bears the ETag of the source's version has its
+ * bytes, or no comparison would ever tell. And nothing was deleted that the source has.
+ */
+export async function auditBroken(cloud: SoakCloud): Promise<readonly string[]> {
+  const found = await auditObjects(objectsOf(cloud));
+  return [
+    ...found
+      .filter(({ kind, name }) => kind === 'bytes' && keepsEtagOf(cloud, name))
+      .map((each) => `with the ETag of the source: ${describe(each)}`),
+    ...cloud.deletes.wrong.map((name) => `deleted, although the source has it: ${JSON.stringify(name)}`),
+  ];
+}
+
+function keepsEtagOf({ source, gcs }: SoakCloud, name: string): boolean {
+  const object = source.content.stat(name);
+  const kept = gcs.objects.resource(DESTINATION_BUCKET, name)?.metadata?.['x-goog-source-etag'];
+  return object !== undefined && !(object instanceof Promise) && kept === object.etag;
 }
 
 /**
@@ -41,9 +62,11 @@ export async function auditAll(
     ...(await auditRows(cloud)),
     ...auditErrors(await openErrors(cloud), unmovable),
     ...FLOWS.filter((flow) => cloud.waiting(flow) > 0).map((flow) => `queue: ${cloud.waiting(flow)} ${flow} are left`),
-    ...auditLimits(fleet.peaks),
-    ...fleet.unexpected.map(({ name, exitCode, stderr }) => `${name} ended with ${exitCode}: ${stderr}`),
-    ...(await auditProcesses(cloud, fleet)),
+    ...auditQueue(cloud),
+    ...cloud.deletes.wrong.map((name) => `deleted, although the source has it: ${JSON.stringify(name)}`),
+    ...auditLimits(fleet.stages.peaks),
+    ...fleet.stages.findings,
+    ...(await auditProcesses(cloud, fleet.stages.circumstances)),
   ];
 }
 
@@ -59,19 +82,25 @@ function describe({ kind, name, detail }: Discrepancy): string {
   return `${kind}: ${JSON.stringify(name)}: ${detail}`;
 }
 
+function auditQueue({ pubsub }: SoakCloud): readonly string[] {
+  const { deadLettered } = pubsub.stats();
+  return deadLettered === 0 ? [] : [`queue: ${deadLettered} messages were set aside by Pub/Sub`];
+}
+
 async function auditRows({ home }: SoakCloud): Promise<readonly string[]> {
   const wrong = await home.query(
     `SELECT * FROM ${home.table} WHERE NOT (
        cdn_transfer_published AND NOT initial_transfer AND NOT sync_check_in_progress AND NOT rsync_in_progress
        AND lease_owner IS NULL AND sync_check_error IS NULL AND sync_check_frequency > 0
-       AND IF(dir_key = '${UNMOVABLE}', repair_due = 2, repair_due = 0 AND s3_size = gcs_size AND s3_object_count = gcs_object_count
+       AND IF(dir_key = '${UNMOVABLE}', repair_due = 2, repair_due = 0 AND rsync_error IS NULL AND s3_size = gcs_size AND s3_object_count = gcs_object_count
               AND missing_count + mismatched_count + unproven_count + extra_count = 0))`,
   );
   return wrong.map((row) => `row: ${JSON.stringify(row)}`);
 }
 
-async function openErrors({ home }: SoakCloud): Promise<readonly OpenError[]> {
-  const rows = await home.query(`SELECT object_key, code FROM ${home.table}_object_errors WHERE resolved_at IS NULL`);
+async function openErrors(cloud: SoakCloud): Promise<readonly OpenError[]> {
+  const table = `${cloud.home.table}_object_errors`;
+  const rows = await cloud.query(`SELECT object_key, code FROM ${table} WHERE resolved_at IS NULL`);
   return rows.map((row) => ({ key: String(row['object_key']), code: String(row['code']) }));
 }
 
@@ -89,24 +118,33 @@ function auditErrors(open: readonly OpenError[], unmovable: ReadonlyMap<string, 
   ];
 }
 
-function auditLimits({ fds, sockets }: ProcessPeaks): readonly string[] {
+function auditLimits({ fds, sockets, rssBytes }: ProcessPeaks): readonly string[] {
   const bounds: readonly (readonly [string, number, number])[] = [
     ['file descriptors', fds, maxFds(MAX_CONCURRENCY)],
     ['sockets', sockets, maxSockets(MAX_CONCURRENCY)],
+    ['bytes of memory', rssBytes, MAX_RSS_BYTES],
   ];
   return bounds
     .filter(([, used, bound]) => used > bound)
     .map(([what, used, bound]) => `limit: ${used} ${what} of one process, at most ${bound} are promised`);
 }
 
-/** Of those that were not killed, which say nothing. */
-async function auditProcesses({ monitorFile }: SoakCloud, { suspended }: SoakFleet): Promise<readonly string[]> {
+/** Who was not killed has told how it fared. */
+async function auditProcesses(
+  { monitorFile }: SoakCloud,
+  { killed, suspended }: Circumstances,
+): Promise<readonly string[]> {
   const found: string[] = [];
   for (const { pid, args, end } of await readMonitored(monitorFile)) {
     const who = args.join(' ');
-    for (const error of end?.uncaught ?? []) found.push(`${who}: uncaught: ${error}`);
+    if (end === undefined) {
+      if (!killed.has(pid)) found.push(`${who}: ended without a word`);
+      continue;
+    }
+    for (const error of end.uncaught) found.push(`${who}: uncaught: ${error}`);
+    for (const warning of end.warnings) found.push(`${who}: warned: ${warning}`);
     // Modules are loaded at one go.
-    const stalls = (end?.stalls ?? []).filter(({ atMs }) => atMs > START_UP_MS && !suspended.has(pid));
+    const stalls = end.stalls.filter(({ atMs }) => atMs > START_UP_MS && !suspended.has(pid));
     for (const { atMs, forMs } of stalls)
       found.push(`${who}: the event loop stood still for ${forMs} ms, at ${atMs} ms`);
   }

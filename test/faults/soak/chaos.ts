@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { pick, pickWeighted, randomFor } from './seeded-random.ts';
-import { sendSignal } from './send-signal.ts';
 import { DESTINATION_BUCKET, type SoakCloud } from './soak-cloud.ts';
 import type { SoakFleet } from './soak-fleet.ts';
 import type { SoakProcess } from './soak-process.ts';
@@ -12,14 +11,17 @@ interface Mishap {
   readonly weight: number;
   /** It changes objects. */
   readonly tampers?: boolean;
-  /** @returns false where it could not happen now */
-  readonly happen: () => Promise<boolean> | boolean;
+  /** @returns false where it could not happen now; to whom it happened, where that is to be told */
+  readonly happen: () => Promise<boolean | string> | boolean | string;
 }
 
 /** Longer than the leases of the soak. */
 const SUSPENDED_MS = 11_500;
 const DATABASE_AWAY_MS = 800;
 const PUBSUB_AWAY_MS = 1500;
+/** How long a trap is set. */
+const ARMED_MS = 2500;
+const LATE_MS = 3000;
 const PUBSUB_METHODS = ['Publish', 'StreamingPull', 'Acknowledge', 'ModifyAckDeadline'];
 
 /** What happens to processes, database, queue and buckets, one after the other, in the order that the seed gives. */
@@ -51,7 +53,7 @@ export class Chaos {
       { name: 'answer of the database lost', weight: 3, happen: () => this.#loseDatabaseAnswer() },
       { name: 'Pub/Sub streams dropped', weight: 3, happen: () => this.#dropStreams() },
       { name: 'Pub/Sub away', weight: 2, happen: () => this.#stopPubsub() },
-      { name: 'Pub/Sub acks lost', weight: 3, happen: () => this.#loseAcks() },
+      { name: 'Pub/Sub acks lost, and messages late', weight: 4, happen: () => this.#loseAcks() },
       { name: 'Pub/Sub publishing stored and refused', weight: 2, happen: () => this.#refuseStored() },
       { name: 'source object changed', weight: 2, tampers: true, happen: () => this.#changeSource() },
       { name: 'source object gone', weight: 1, tampers: true, happen: () => this.#removeFromSource() },
@@ -85,17 +87,18 @@ export class Chaos {
   start(everyMs: number, { tampers }: { readonly tampers: boolean }): void {
     this.tampers = tampers;
     this.#running = this.#goOn(everyMs).catch((error: unknown) => {
-      if (!this.#ending.signal.aborted) this.#failure = new Error('a mishap could not happen', { cause: error });
+      if ((error as Error).name !== 'AbortError')
+        this.#failure ??= new Error('a mishap could not happen', { cause: error });
     });
   }
 
-  /** Resolves when nothing is broken any more. @throws what kept a mishap from happening */
-  async end(): Promise<void> {
+  /** Resolves when nothing is broken any more. @returns what kept a mishap from happening or from being over */
+  async end(): Promise<Error | undefined> {
     this.#ending.abort();
     await this.#running;
     await Promise.all(this.#underWay);
     this.#cloud.pubsub.faults.clear();
-    if (this.#failure !== undefined) throw this.#failure;
+    return this.#failure;
   }
 
   async #goOn(everyMs: number): Promise<void> {
@@ -103,8 +106,13 @@ export class Chaos {
       await delay(everyMs * 2 * this.#random(), undefined, { signal: this.#ending.signal });
       const mishap = pickWeighted(this.#mishaps, this.#random);
       if (mishap.tampers === true && !this.tampers) continue;
-      if (await mishap.happen()) this.#counts.set(mishap.name, (this.#counts.get(mishap.name) ?? 0) + 1);
+      const happened = await mishap.happen();
+      if (happened !== false) this.#count(happened === true ? mishap.name : `${mishap.name}: ${happened}`);
     }
+  }
+
+  #count(name: string, times = 1): void {
+    if (times > 0) this.#counts.set(name, (this.#counts.get(name) ?? 0) + times);
   }
 
   /** Something that lasts, and is over when it is over. */
@@ -118,36 +126,35 @@ export class Chaos {
   }
 
   #victim(): SoakProcess | undefined {
-    const { processes } = this.#fleet;
-    return processes.length === 0 ? undefined : pick(processes, this.#random);
+    const running = this.#fleet.stages.processes.filter(({ isRunning }) => isRunning);
+    return running.length === 0 ? undefined : pick(running, this.#random);
   }
 
-  #signal(signal: NodeJS.Signals): boolean {
+  #signal(signal: NodeJS.Signals): string | false {
     const victim = this.#victim();
-    victim?.signal(signal);
-    return victim !== undefined;
+    return victim !== undefined && victim.signal(signal) && victim.name;
   }
 
-  async #killChild(): Promise<boolean> {
-    const children = (await Promise.all(this.#fleet.processes.map((process) => process.childPids()))).flat();
-    if (children.length === 0) return false;
-    return sendSignal(pick(children, this.#random), 'SIGKILL');
+  async #killChild(): Promise<string | false> {
+    const victim = this.#victim();
+    const children = (await victim?.childPids()) ?? [];
+    if (victim === undefined || children.length === 0) return false;
+    return victim.signalTo(pick(children, this.#random), 'SIGKILL') && victim.name;
   }
 
-  async #suspend(): Promise<boolean> {
+  async #suspend(): Promise<string | false> {
     const victim = this.#victim();
     if (victim === undefined || this.#suspended) return false;
     const [child] = await victim.childPids();
     const pid = child ?? victim.pid;
-    if (!sendSignal(pid, 'SIGSTOP')) return false;
+    if (!victim.isRunning || !victim.signalTo(pid, 'SIGSTOP')) return false;
     this.#suspended = true;
-    this.#fleet.suspended.add(pid);
     this.#meanwhile(async () => {
       await delay(SUSPENDED_MS);
-      sendSignal(pid, 'SIGCONT');
+      victim.signalTo(pid, 'SIGCONT');
       this.#suspended = false;
     });
-    return true;
+    return victim.name;
   }
 
   #cutDatabase(): boolean {
@@ -164,9 +171,16 @@ export class Chaos {
     return true;
   }
 
-  #loseDatabaseAnswer(): boolean {
-    this.#cloud.mariadbProxy.loseAnswerTo(/update|insert|COMMIT/i);
-    return true;
+  /** Counted where one is lost. */
+  #loseDatabaseAnswer(): false {
+    const { mariadbProxy } = this.#cloud;
+    mariadbProxy.loseAnswerTo(/update|insert|COMMIT/i);
+    this.#meanwhile(async () => {
+      await delay(ARMED_MS);
+      if (mariadbProxy.hasLost) this.#count('answer of the database lost');
+      mariadbProxy.keepAnswers();
+    });
+    return false;
   }
 
   #dropStreams(): boolean {
@@ -185,14 +199,33 @@ export class Chaos {
     return true;
   }
 
-  #loseAcks(): boolean {
-    this.#cloud.pubsub.faults.acksToLose = 5;
-    return true;
+  /** Counted as they are lost, and as they come late. */
+  #loseAcks(): false {
+    const { faults } = this.#cloud.pubsub;
+    const armed = 5;
+    faults.acksToLose = armed;
+    faults.lateDuplicates = armed;
+    faults.lateDuplicateDelayMs = LATE_MS;
+    this.#meanwhile(async () => {
+      await delay(ARMED_MS);
+      this.#count('Pub/Sub acks lost', armed - faults.acksToLose);
+      this.#count('Pub/Sub messages delivered long after their ack', armed - faults.lateDuplicates);
+      faults.acksToLose = 0;
+      faults.lateDuplicates = 0;
+    });
+    return false;
   }
 
-  #refuseStored(): boolean {
-    this.#cloud.pubsub.faults.storeButRefuse({ code: status.UNAVAILABLE, times: 1 });
-    return true;
+  /** Counted where a publisher calls meanwhile. */
+  #refuseStored(): false {
+    const { faults } = this.#cloud.pubsub;
+    const before = faults.refusedAfterStoring;
+    faults.storeButRefuse({ code: status.UNAVAILABLE, times: 1 });
+    this.#meanwhile(async () => {
+      await delay(ARMED_MS);
+      this.#count('Pub/Sub publishing stored and refused', faults.refusedAfterStoring - before);
+    });
+    return false;
   }
 
   #sourceKey(): string | undefined {

@@ -82,14 +82,19 @@ function staleCopy(sizeBytes: number, random: () => number): HttpFault {
   };
 }
 
+/** Of a burst: requests of one leg, one after the other. */
+const MAX_BURST = 12;
+const BURST_SHARE = 0.1;
+
 /**
- * Decides which exchanges are broken, and how: by the seed, the leg, the request and how often it has been made, whatever the
- * processes of the fleet do meanwhile.
+ * Decides which exchanges are broken, and how: by the seed, the leg, the request and how often it has been made. Requests that look
+ * alike, such as uploads of small objects, and bursts take what comes in the order in which the fleet's processes ask.
  */
 export class HttpFaultPlan {
   readonly #seed: number;
   readonly #share: number;
   readonly #counts = new Map<string, number>();
+  readonly #bursts = new Map<Leg, { readonly fault: HttpFault; left: number }>();
   #injected = 0;
   /** No faults while false. */
   isOn = false;
@@ -108,7 +113,13 @@ export class HttpFaultPlan {
 
   choose(leg: Leg, request: ProxiedRequest): HttpFault | undefined {
     if (!this.isOn) return undefined;
-    const what = `${leg} ${request.method} ${withoutSignature(request.target)}`;
+    const burst = this.#bursts.get(leg);
+    if (burst !== undefined && burst.left > 0) {
+      burst.left--;
+      this.#injected++;
+      return burst.fault;
+    }
+    const what = `${leg} ${request.method} ${withoutIds(request.target)} ${request.headers['content-length'] ?? ''}`;
     const count = this.#counts.get(what) ?? 0;
     this.#counts.set(what, count + 1);
     const random = randomFor(this.#seed, what, count);
@@ -116,7 +127,11 @@ export class HttpFaultPlan {
     this.#injected++;
     const suitable = BY_LEG[leg].filter(({ suits }) => suits === undefined || suits(request));
     const sizeBytes = this.sizeOf(keyOf(request)) ?? 100;
-    return pickWeighted(suitable, random).make(random, sizeBytes);
+    const fault = pickWeighted(suitable, random).make(random, sizeBytes);
+    if (fault.kind === 'status' && random() < BURST_SHARE) {
+      this.#bursts.set(leg, { fault, left: Math.ceil(random() * MAX_BURST) });
+    }
+    return fault;
   }
 }
 
@@ -125,7 +140,13 @@ function keyOf({ target }: ProxiedRequest): string {
   return decodeURIComponent((target.split('?')[0] ?? '').slice(1));
 }
 
-/** Signatures and ids of sessions are others each time. */
-function withoutSignature(target: string): string {
-  return target.replace(/(?:Policy|Signature|Key-Pair-Id|upload_id|X-Amz-[A-Za-z]+)=[^&]*/g, '');
+/** Signatures, ids of sessions and parts, and generations are others each time. */
+function withoutIds(target: string): string {
+  return target
+    .replace(
+      /(?:Policy|Signature|Key-Pair-Id|upload_id|X-Amz-[A-Za-z]+|object-transfer-bypass|ifGenerationMatch)=[^&]*/g,
+      '',
+    )
+    .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/g, '')
+    .replace(/\.object-transfer-parts(?:%2F|\/)[^%/]+(?:%3A[^%/]+)*/g, 'parts');
 }

@@ -1,4 +1,4 @@
-import { auditAll, auditTransfer } from './audit-soak.ts';
+import { auditAll, auditBroken, auditTransfer } from './audit-soak.ts';
 import { Chaos } from './chaos.ts';
 import { HttpFaultPlan } from './http-fault-plan.ts';
 import { randomFor } from './seeded-random.ts';
@@ -9,7 +9,7 @@ import { fillSource, putObject, UNMOVABLE } from './soak-source.ts';
 import { wakeZombie } from './zombie.ts';
 
 export interface SoakOptions {
-  /** At the source in the beginning. */
+  /** At the source in the beginning; {@link MIN_OBJECTS} at least. */
   readonly objects: number;
   /** So many are injected at least. */
   readonly faults: number;
@@ -25,10 +25,14 @@ export interface SoakReport {
   readonly faults: number;
   /** By what happened. */
   readonly injected: Readonly<Record<string, number>>;
+  /** Subfolders that had been given up on when everything was broken. */
+  readonly reset: number;
   /** Processes of the fleet that were started, children aside. */
   readonly starts: number;
   /** Of one process, at most. */
   readonly peaks: ProcessPeaks;
+  /** Messages of one queue in the hands of processes, at most. */
+  readonly mostMessages: number;
   /** What the audit found, a line each. */
   readonly findings: readonly string[];
 }
@@ -39,13 +43,16 @@ const REQUESTS_PER_OBJECT = 2.5;
 const MAX_SHARE = 0.2;
 const MISHAP_EVERY_MS = 4000;
 const MAX_ROUNDS = 40;
+/** Two folders and something in the hands of workers when they are killed. */
+export const MIN_OBJECTS = 300;
 
 /**
  * Takes a fleet through a whole migration (dump, publish, transfer, compare, repair) while HTTP exchanges, processes, database, queue
  * and buckets are broken, then through nightly rounds until enough has been broken, and audits the result.
- * @throws Error where the migration does not come to its end
+ * @throws Error where there are too few objects, or the migration does not come to its end
  */
 export async function runSoak({ objects, faults, seed, log }: SoakOptions): Promise<SoakReport> {
+  if (objects < MIN_OBJECTS) throw new Error(`a soak needs ${MIN_OBJECTS} objects or more`);
   const share = Math.min(MAX_SHARE, faults / (objects * REQUESTS_PER_OBJECT));
   const plan = new HttpFaultPlan(seed, share);
   await using cloud = await SoakCloud.start(plan, seed);
@@ -77,12 +84,15 @@ export async function runSoak({ objects, faults, seed, log }: SoakOptions): Prom
       told(`round ${round}`);
     }
   } finally {
-    await chaos.end();
     plan.isOn = false;
+    const trouble = await chaos.end();
+    if (trouble !== undefined) findings.push(`the soak itself: ${trouble.message}: ${String(trouble.cause)}`);
   }
-  await fleet.resetFailed();
+  findings.push(...(await auditBroken(cloud)));
+  fleet.stages.circumstances.isPeace = true;
+  const reset = await fleet.resetFailed();
   await fleet.checkAndRepair();
-  told('compared and repaired in peace');
+  told(`compared and repaired in peace, ${reset} subfolders from the beginning`);
   await wakeZombie(cloud, fleet);
   await fleet.repair();
   findings.push(...(await auditAll(cloud, fleet, unmovable)));
@@ -91,8 +101,10 @@ export async function runSoak({ objects, faults, seed, log }: SoakOptions): Prom
     objects,
     faults: injected(),
     injected: { ...sumOfProxies(cloud), ...Object.fromEntries(chaos.counts) },
-    starts: fleet.starts,
-    peaks: fleet.peaks,
+    reset,
+    starts: fleet.stages.starts,
+    peaks: fleet.stages.peaks,
+    mostMessages: fleet.stages.mostMessages,
     findings,
   };
 }

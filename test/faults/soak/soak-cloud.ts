@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { generateKeyPairSync } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { PubSub } from '@google-cloud/pubsub';
 import { startCloudFrontServer } from '@object-transfer/local-cloud/cloudfront/cloudfront-server';
 import { startDatastoreServer } from '@object-transfer/local-cloud/datastore/datastore-server';
@@ -19,12 +20,21 @@ import { startMariadb } from '../../services/mariadb.ts';
 import { HttpFaultProxy } from '../http-fault-proxy.ts';
 import { monitored } from '../limits-monitor.ts';
 import type { HttpFaultPlan, Leg } from './http-fault-plan.ts';
+import { DeleteWatch } from './delete-watch.ts';
 import { ListingGate } from './listing-gate.ts';
 
 const SOURCE_BUCKET = 'source';
 export const DESTINATION_BUCKET = 'destination';
 /** What a worker of the soak has under way at most, each way. */
 export const MAX_CONCURRENCY = 24;
+
+const QUERY_ATTEMPTS = 600;
+const AWAY: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'PROTOCOL_CONNECTION_LOST',
+  'ER_SERVER_SHUTDOWN',
+]);
 
 const PROJECT = 'soak-project';
 const ENTITY = { kind: 'ObjectTransfer', name: 'Soak' };
@@ -40,6 +50,8 @@ export type Flow = (typeof FLOWS)[number];
 export class SoakCloud {
   readonly directory: string;
   readonly source: Bucket;
+  /** Sees what is deleted at the destination. */
+  readonly deletes: DeleteWatch;
   /** Holds listings of S3 back. */
   readonly listings: ListingGate;
   readonly gcs: GcsServer;
@@ -59,6 +71,7 @@ export class SoakCloud {
       SoakCloud,
       | 'directory'
       | 'source'
+      | 'deletes'
       | 'listings'
       | 'gcs'
       | 'pubsub'
@@ -73,6 +86,7 @@ export class SoakCloud {
   ) {
     this.directory = parts.directory;
     this.source = parts.source;
+    this.deletes = parts.deletes;
     this.listings = parts.listings;
     this.gcs = parts.gcs;
     this.pubsub = parts.pubsub;
@@ -98,9 +112,11 @@ export class SoakCloud {
     });
     const listings = new ListingGate();
     const s3 = adopt(await startS3Server({ buckets: { [SOURCE_BUCKET]: {} }, intercept: listings.intercept }));
+    const source = s3.bucket(SOURCE_BUCKET);
+    const deletes = new DeleteWatch((key) => source.content.stat(key) !== undefined);
     const origin = { url: s3.url, bucket: SOURCE_BUCKET };
     const cdn = adopt(await startCloudFrontServer({ origin, publicKeys: { [KEY_PAIR_ID]: keys.publicKey } }));
-    const gcs = adopt(await startGcsServer({ buckets: [DESTINATION_BUCKET] }));
+    const gcs = adopt(await startGcsServer({ buckets: [DESTINATION_BUCKET], intercept: deletes.intercept }));
     const proxy = async (leg: Leg, targetUrl: string): Promise<HttpFaultProxy> =>
       starting.use(await HttpFaultProxy.start({ targetUrl, choose: (request) => plan.choose(leg, request) }));
     const proxies = {
@@ -132,15 +148,31 @@ export class SoakCloud {
       },
       monitorFile,
     );
-    const source = s3.bucket(SOURCE_BUCKET);
-    const parts = { directory, source, listings, gcs, pubsub, mariadb, mariadbProxy, home, proxies, monitorFile };
+    const parts = {
+      directory,
+      source,
+      deletes,
+      listings,
+      gcs,
+      pubsub,
+      mariadb,
+      mariadbProxy,
+      home,
+      proxies,
+      monitorFile,
+    };
     return new SoakCloud(parts, environment, starting.move());
   }
 
   /** A command of the fleet, configured by the entity. */
   command(...args: readonly string[]): RunningCommand {
     const key = ['--gcp-project', PROJECT, '--config-key', `${ENTITY.kind}/${ENTITY.name}`];
-    return new RunningCommand([...args, ...key], { cwd: this.directory, environment: this.#environment });
+    return new RunningCommand([...args, ...key], {
+      cwd: this.directory,
+      environment: this.#environment,
+      // Called by its own name, as it is installed: its first line has flags for the memory.
+      node: '/usr/bin/env',
+    });
   }
 
   /** Topics and subscriptions: redelivery after 1 to 5 seconds is what a soak has the time for. */
@@ -169,6 +201,18 @@ export class SoakCloud {
   sizeOf(key: string): number | undefined {
     const object = this.source.content.stat(key);
     return object === undefined || object instanceof Promise ? undefined : object.size;
+  }
+
+  /** Asks the database, and waits for it where it is away: the soak takes it away itself. */
+  async query(sql: string): Promise<readonly Record<string, unknown>[]> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.home.query(sql);
+      } catch (error) {
+        if (attempt === QUERY_ATTEMPTS || !AWAY.has(String((error as NodeJS.ErrnoException).code))) throw error;
+        await delay(100);
+      }
+    }
   }
 
   /** Messages of a flow that are neither settled nor dead. */

@@ -1,40 +1,48 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ProcessWatch, type ProcessPeaks } from '../limits-process-watch.ts';
 import type { CommandResult, RunningCommand } from '../../e2e/command.ts';
+import { ProcessWatch, type ProcessPeaks } from '../limits-process-watch.ts';
+import { sendSignal } from './send-signal.ts';
 
 /** How a process of a soak is kept: one that is to run until it is told to stop, or until it has done its work. */
 export type Upkeep = 'untilStopped' | 'untilDone';
 
-/** The end of a process that no fault explains. */
-export interface UnexpectedEnd {
-  readonly name: string;
-  readonly exitCode: number | null;
-  readonly stderr: string;
+/** What is known of what was done to processes on purpose, and whether anything is broken at the moment. */
+export interface Circumstances {
+  /** Process ids that were killed. */
+  readonly killed: Set<number>;
+  /** Process ids that were suspended for a while: time stood still for them. */
+  readonly suspended: Set<number>;
+  /** Nothing is broken: nothing may end with an error. */
+  isPeace: boolean;
 }
 
 const CONFIGURATION_ERROR = 2;
 /** As a service manager waits before it starts a process again. */
 const RESTART_MS = 200;
-/** Words of errors that nobody has caught. */
-const UNCAUGHT = /unhandled|uncaught|TypeError|ReferenceError|ERR_ASSERTION|RangeError/i;
+/** Words of errors that nobody has caught, or foreseen. */
+const UNCAUGHT = /unhandled|uncaught|TypeError|ReferenceError|ERR_ASSERTION|RangeError|UNEXPECTED/i;
 
 /** A command that is started again whenever it ends before its time, as systemd or an instance group would. */
 export class SoakProcess {
   readonly name: string;
   /** Resolves when it has done its work, or has been stopped; rejects where it refuses its configuration. */
   readonly done: Promise<void>;
-  readonly unexpected: UnexpectedEnd[] = [];
+  /** Ends that no fault explains, a line each. */
+  readonly unexpected: string[] = [];
   #running: RunningCommand;
   #watch: ProcessWatch;
   #peaks = NOTHING;
   #starts = 1;
   #isStopping = false;
+  #isRunning = true;
   readonly #start: () => RunningCommand;
   readonly #upkeep: Upkeep;
+  readonly #circumstances: Circumstances;
 
-  constructor(name: string, upkeep: Upkeep, start: () => RunningCommand) {
+  constructor(name: string, upkeep: Upkeep, circumstances: Circumstances, start: () => RunningCommand) {
     this.name = name;
     this.#upkeep = upkeep;
+    this.#circumstances = circumstances;
     this.#start = start;
     this.#running = start();
     this.#watch = new ProcessWatch(this.#running.pid);
@@ -47,56 +55,84 @@ export class SoakProcess {
     return this.#starts;
   }
 
-  /** Of it and what it has started, until now. */
-  get peaks(): ProcessPeaks {
-    return mostOf(this.#peaks, this.#watch.peaks);
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.#running.kill(signal);
-  }
-
-  /** Process ids of what runs under it now; empty where it has just ended. */
-  async childPids(): Promise<readonly number[]> {
-    try {
-      return (await this.#running.childPids()).filter((pid) => pid > 0);
-    } catch {
-      // It has ended meanwhile.
-      return [];
-    }
+  /** False between two starts, and once it is done. */
+  get isRunning(): boolean {
+    return this.#isRunning;
   }
 
   get pid(): number {
     return this.#running.pid;
   }
 
+  /** Of it and what it has started, until now. */
+  get peaks(): ProcessPeaks {
+    return mostOf(this.#peaks, this.#watch.peaks);
+  }
+
+  /** @returns false where it does not run just now */
+  signal(signal: NodeJS.Signals): boolean {
+    return this.#isRunning && this.signalTo(this.pid, signal);
+  }
+
+  /** Signals it, or one of its children. @returns false where there is no such process any more */
+  signalTo(pid: number, signal: NodeJS.Signals): boolean {
+    // Before it ends of it.
+    if (signal === 'SIGKILL') this.#circumstances.killed.add(pid);
+    if (signal === 'SIGSTOP') this.#circumstances.suspended.add(pid);
+    return sendSignal(pid, signal);
+  }
+
+  /** Process ids of what runs under it now; empty where it has just ended. */
+  async childPids(): Promise<readonly number[]> {
+    if (!this.#isRunning) return [];
+    try {
+      return (await this.#running.childPids()).filter((pid) => pid > 0);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  /** Resolves as `event` does, unless the process ends before. @throws Error with all that it wrote */
+  whileRunning(event: Promise<void>): Promise<void> {
+    return this.#running.whileRunning(event);
+  }
+
   /** Ends it by SIGTERM. Resolves when it has ended. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    this.#running.kill('SIGCONT');
-    this.#running.kill('SIGTERM');
+    this.signal('SIGCONT');
+    this.signal('SIGTERM');
     await this.done;
   }
 
   async #keep(): Promise<void> {
     for (;;) {
+      const { pid } = this.#running;
       const result = await this.#running.ended;
+      this.#isRunning = false;
       this.#watch[Symbol.dispose]();
       this.#peaks = this.peaks;
-      this.#judge(result);
+      this.#judge(result, pid);
       if (this.#isStopping || (this.#upkeep === 'untilDone' && result.exitCode === 0)) return;
       await delay(RESTART_MS);
       if (this.#isStopping) return;
       this.#running = this.#start();
       this.#watch = new ProcessWatch(this.#running.pid);
+      this.#isRunning = true;
       this.#starts++;
     }
   }
 
-  /** 1 and 3 are what a command ends with when services fail it for too long. */
-  #judge({ exitCode, stderr }: CommandResult): void {
-    if (exitCode === CONFIGURATION_ERROR || UNCAUGHT.test(stderr)) {
-      this.unexpected.push({ name: this.name, exitCode, stderr: stderr.slice(-4000) });
+  /** 1 and 3 are what a command ends with when services fail it for too long, or when it is stopped with work left. */
+  #judge({ exitCode, signal, stderr }: CommandResult, pid: number): void {
+    const said = UNCAUGHT.exec(stderr);
+    const mayFail = !this.#circumstances.isPeace && (exitCode === 1 || exitCode === 3);
+    const isKilled = signal === 'SIGKILL' && this.#circumstances.killed.has(pid);
+    if (said !== null || (exitCode !== 0 && !mayFail && !isKilled)) {
+      const around =
+        said === null ? stderr.slice(-1000) : stderr.slice(Math.max(0, said.index - 300), said.index + 700);
+      this.unexpected.push(`${this.name} ended with ${exitCode ?? String(signal)}: ${around}`);
     }
     if (exitCode === CONFIGURATION_ERROR) throw new Error(`${this.name} refused its configuration:\n${stderr}`);
   }

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { randomInt } from 'node:crypto';
-import { runSoak } from './run-soak.ts';
+import { MIN_OBJECTS, runSoak } from './run-soak.ts';
 
 const USAGE = `npm run soak -- [--objects N] [--faults N] [--seed N] [--json]
 
@@ -8,9 +8,10 @@ Takes a fleet of processes through a whole migration on this machine, with local
 answers, processes, the database, the queue and the buckets are broken, and audits the result. Exit code 0: nothing is missing,
 different, left behind or listed wrongly.
 
-  --objects N   objects at the source (default: 2000)
+  --objects N   objects at the source (default: 2000; ${MIN_OBJECTS} at least)
   --faults N    faults that are injected at least (default: half as many)
-  --seed N      decides objects and faults (default: another one each time; it is printed)
+  --seed N      decides objects and faults, though not how the system interleaves the processes (default: another one each time,
+                which is printed)
   --json        print the report as JSON`;
 
 function wholeNumber(name: string, text: string | undefined, otherwise: number): number {
@@ -49,7 +50,7 @@ else {
   for (const [what, count] of Object.entries(report.injected)) console.log(`  ${String(count).padStart(6)} ${what}`);
   const { fds, sockets, rssBytes } = report.peaks;
   console.log(
-    `processes started: ${report.starts}; at most ${fds} descriptors, ${sockets} sockets, ${Math.round(rssBytes / 2 ** 20)} MiB each`,
+    `processes started: ${report.starts}; at most ${fds} descriptors, ${sockets} sockets, ${Math.round(rssBytes / 2 ** 20)} MiB each, ${report.mostMessages} messages held`,
   );
   console.log(`findings: ${report.findings.length}`);
   for (const finding of report.findings) console.log(`  ${finding}`);

@@ -1,11 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DESTINATION_BUCKET, type SoakCloud } from './soak-cloud.ts';
-import type { SoakFleet } from './soak-fleet.ts';
+import { type SoakFleet, until } from './soak-fleet.ts';
 import type { SoakProcess } from './soak-process.ts';
 
-/** A folder that every soak has, with this many objects or more. */
+/** A folder that every soak has. */
 const FOLDER = 'folder-1/';
 const ARRIVES_MS = 200;
+
+interface Checking {
+  readonly process: SoakProcess;
+  /** Of the row. */
+  readonly leaseOwner: unknown;
+  readonly release: () => void;
+}
 
 /**
  * A worker that compares a folder is suspended when it has seen the destination, and holds the row. Its lease runs out, an object
@@ -14,42 +21,43 @@ const ARRIVES_MS = 200;
  */
 export async function wakeZombie(cloud: SoakCloud, fleet: SoakFleet): Promise<void> {
   const { home, gcs } = cloud;
-  const row = async (): Promise<Readonly<Record<string, unknown>>> => {
-    const [found] = await home.query(`SELECT * FROM ${home.table} WHERE dir_key = '${FOLDER}'`);
-    if (found === undefined) throw new Error(`there is no row ${FOLDER}`);
-    return found;
-  };
   await fleet.recheck();
   const zombie = await checkUntilListed(cloud, fleet);
   zombie.process.signal('SIGSTOP');
-  fleet.suspended.add(zombie.process.pid);
   const victim = gcs.objects.names(DESTINATION_BUCKET).find((name) => name.startsWith(FOLDER));
   if (victim === undefined) throw new Error(`nothing is in ${FOLDER}`);
   gcs.objects.remove(DESTINATION_BUCKET, victim);
   // As time does: the queue's lease runs out by itself.
   await home.query(`UPDATE ${home.table} SET lease_expires_at = 1 WHERE dir_key = '${FOLDER}'`);
   const other = await checkUntilListed(cloud, fleet);
+  if (other.leaseOwner === zombie.leaseOwner) throw new Error('nobody has taken the row over');
   zombie.release();
   zombie.process.signal('SIGCONT');
-  await fleet.end(zombie.process);
+  await fleet.stages.end(zombie.process);
   other.release();
-  while (Number((await row())['sync_check_in_progress']) === 1) await delay(50);
-  await fleet.end(other.process);
+  await other.process.whileRunning(until(async () => Number((await row(cloud))['sync_check_in_progress']) === 0));
+  await fleet.stages.end(other.process);
 }
 
 /** A worker that has seen the destination's side of the folder, and waits for the source's. */
-async function checkUntilListed(
-  { gcs, listings }: SoakCloud,
-  fleet: SoakFleet,
-): Promise<{ readonly process: SoakProcess; readonly release: () => void }> {
+async function checkUntilListed(cloud: SoakCloud, fleet: SoakFleet): Promise<Checking> {
+  const { gcs, listings } = cloud;
   const listed = (): number => gcs.stats.operations.get('objects.list') ?? 0;
   const before = listed();
   const { held, release } = listings.hold(FOLDER);
   const process = fleet.checker();
-  await held;
+  await process.whileRunning(held);
   // The listings of both sides begin at once.
-  while (listed() === before) await delay(20);
+  await process.whileRunning(until(() => listed() > before));
   // The answer is on its way through the kernel, at most.
   await delay(ARRIVES_MS);
-  return { process, release };
+  const { lease_owner: leaseOwner, sync_check_in_progress: isInProgress } = await row(cloud);
+  if (Number(isInProgress) !== 1 || leaseOwner === null) throw new Error(`nobody compares ${FOLDER}`);
+  return { process, leaseOwner, release };
+}
+
+async function row({ home }: SoakCloud): Promise<Readonly<Record<string, unknown>>> {
+  const [found] = await home.query(`SELECT * FROM ${home.table} WHERE dir_key = '${FOLDER}'`);
+  if (found === undefined) throw new Error(`there is no row ${FOLDER}`);
+  return found;
 }

@@ -22,6 +22,8 @@ export class PubsubFaults {
   outOfOrder = false;
   /** Publish answers so much later; the messages are stored and delivered at once. */
   publishConfirmDelayMs = 0;
+  /** Calls so far that `storeButRefuse` was about. */
+  refusedAfterStoring = 0;
   #unconfirmed: { readonly refusal: Refusal; left: number } | undefined;
   #deliveries = 0;
   readonly #random: () => number;
@@ -55,6 +57,7 @@ export class PubsubFaults {
     if (fault === undefined) return;
     fault.left -= 1;
     if (fault.left <= 0) this.#unconfirmed = undefined;
+    this.refusedAfterStoring += 1;
     throw new GrpcError(fault.refusal.code, fault.refusal.details ?? 'Stored, and refused on request.');
   }
 
