@@ -1,6 +1,6 @@
-import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { partsPrefix } from '@object-transfer/worker/cdn-transfer/sweep-parts';
 import { expectExitCode } from './command.ts';
 import { DESTINATION_BUCKET, PARTS_BUCKET, Rehearsal, SOURCE_BUCKET } from './rehearsal.ts';
@@ -14,7 +14,8 @@ beforeEach(async () => {
 afterEach(() => rehearsal[Symbol.asyncDispose]());
 
 /** No process has this number: it is above the highest that Linux gives. */
-const LEFT_BEHIND = `${partsPrefix('', `${hostname()}:${2 ** 22 + 1}:0000000a-0001`)}run/0`;
+const GONE = createProcessIdentity().id.replace(/:\d+:[0-9a-f]{8}/, `:${2 ** 22 + 1}:0000000a`);
+const LEFT_BEHIND = `${partsPrefix('', GONE)}run/0`;
 
 it.each<{ mode: string; flags: readonly string[]; bucket: string }>([
   { mode: 'cdnTransfer', flags: [], bucket: DESTINATION_BUCKET },

@@ -14,7 +14,8 @@ const MAX_RUNS = 10_000;
  */
 export function showsLife(run: RunRecord, now: Date): boolean {
   if (run.endedAt !== undefined) return false;
-  if (now.getTime() - run.heartbeatAt.getTime() >= SIGN_OF_LIFE_MS) return false;
+  // A later one is of a clock that was set back since.
+  if (Math.abs(now.getTime() - run.heartbeatAt.getTime()) >= SIGN_OF_LIFE_MS) return false;
   return !isProcessGone(run.host, run.pid, run.runId.slice(0, PROCESS_TOKEN.length));
 }
 

@@ -5,7 +5,7 @@ import type { ObjectDestination } from '@object-transfer/core/ports/object-desti
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import {
   isLeaseOwnerGone,
-  isLeaseOwnerHereOrGone,
+  isLeaseOwnerHere,
   type ProcessIdentity,
 } from '@object-transfer/core/runtime/process-identity';
 import { withRegisteredRun } from '@object-transfer/core/runtime/registered-run';
@@ -140,7 +140,7 @@ async function migrate(options: MigrationOptions, runId: string, signal: AbortSi
       );
     }
     // No worker is left by now. An upload that one of them gave up may have arrived after its name was deleted.
-    await sweep(options, isLeaseOwnerHereOrGone, signal);
+    await sweep(options, (owner) => isLeaseOwnerHere(owner) || isLeaseOwnerGone(owner), signal);
     return await reportMigration({
       stateStore,
       mapping,

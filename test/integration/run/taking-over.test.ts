@@ -1,6 +1,6 @@
-import { hostname } from 'node:os';
 import type { IncomingMessage } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import type { EmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import { DESTINATION_BUCKET, never } from '../../fixtures/clouds.ts';
 import { isList } from './list-requests.ts';
@@ -9,7 +9,7 @@ import { MigrationRig } from './migration-rig.ts';
 /** Nobody on this host can tell whether it lives. */
 const ELSEWHERE = 'otherhost:1:deadbeef-0001';
 /** This host's process of this number, before it was this one. */
-const GONE = `${hostname()}:${process.pid}:deadbeef-0001`;
+const GONE = createProcessIdentity().id.replace(/:[0-9a-f]{8}-/, ':deadbeef-');
 const PART_OF_GONE = `.object-transfer-parts/${GONE}/1`;
 const LEASE_MS = 1_500;
 

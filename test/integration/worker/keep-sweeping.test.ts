@@ -1,9 +1,10 @@
-import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createProcessIdentity } from '@object-transfer/core/runtime/process-identity';
 import { keepSweeping } from '@object-transfer/worker/cdn-transfer/keep-sweeping';
 import { partsPrefix } from '@object-transfer/worker/cdn-transfer/sweep-parts';
+import type { StateStore } from '@object-transfer/core/ports/state-store';
 import { Clouds, DESTINATION_BUCKET } from '../../fixtures/clouds.ts';
 import { openTestState, type TestState } from './embedded-state.ts';
 
@@ -22,7 +23,7 @@ const ENDED = 'another-host:1:0000000a-0001';
 const LIVE = 'another-host:2:0000000b-0001';
 const UNKNOWN = 'another-host:3:0000000c-0001';
 /** No process has this number: it is above the highest that Linux gives. */
-const GONE_HERE = `${hostname()}:${2 ** 22 + 1}:0000000d-0001`;
+const GONE_HERE = createProcessIdentity().id.replace(/:\d+:[0-9a-f]{8}/, `:${2 ** 22 + 1}:0000000d`);
 
 function putPart(processId: string): string {
   const name = `${partsPrefix('mirror/', processId)}run/0`;
@@ -30,11 +31,14 @@ function putPart(processId: string): string {
   return name;
 }
 
-function startSweeping(everyMs?: number): () => Promise<void> {
+function startSweeping(
+  everyMs: number,
+  stateStore: Pick<StateStore, 'isWorkerSilent'> = state.stateStore,
+): () => Promise<void> {
   return keepSweeping({
     destination: clouds.transferContext().destination,
     gcsRootPrefix: 'mirror/',
-    stateStore: state.stateStore,
+    stateStore,
     logger: pino({ level: 'silent' }),
     everyMs,
   });
@@ -49,11 +53,11 @@ it('deletes the parts of workers that have ended and of processes that are gone,
   await state.stateStore.reportWorker({ ...report, workerId: ENDED, hasEnded: true });
   await state.stateStore.reportWorker({ ...report, workerId: LIVE });
   const dead = [putPart(ENDED), putPart(GONE_HERE)];
-  const others = [putPart(LIVE), putPart(UNKNOWN)];
-  const stop = startSweeping();
+  const others = [putPart(LIVE), putPart(UNKNOWN), putPart(createProcessIdentity().id)];
+  const stop = startSweeping(5);
   await untilGone(...dead);
   await stop();
-  expect(clouds.leftovers()).toEqual(others);
+  expect(clouds.leftovers().toSorted()).toEqual(others.toSorted());
 });
 
 it('looks again and again, whatever fails meanwhile', async () => {
@@ -69,4 +73,17 @@ it('looks again and again, whatever fails meanwhile', async () => {
   expect(failures).toBe(0);
   await untilGone(putPart(GONE_HERE));
   await stop();
+});
+
+it('takes a worker that is silent for dead only when it is so at the next sweep, too', async () => {
+  const part = putPart(ENDED);
+  let looks = 0;
+  const stateStore = {
+    // As when the state was away: at first nobody seems to have reported for long.
+    isWorkerSilent: async () => ++looks === 1,
+  };
+  const stop = startSweeping(1, stateStore);
+  while (looks < 4) await delay(1);
+  await stop();
+  expect(clouds.leftovers()).toEqual([part]);
 });

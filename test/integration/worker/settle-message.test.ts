@@ -240,6 +240,35 @@ describe('a key that fails for now', () => {
   });
 });
 
+describe('where GCS does not say what is there already', () => {
+  const answerListings = (status: number): void =>
+    clouds.break('gcs', ({ method, url = '' }, response) => {
+      if (method !== 'GET' || !url.includes('/o?')) return false;
+      response.writeHead(status).end();
+      return true;
+    });
+
+  test('for good, each of the objects fails of that', async () => {
+    const message = await publish(listed('closed/', 'x', 'y'));
+    answerListings(403);
+    await settleMessage(settling(), message, never);
+    expect(await state.queue.backlog('objects')).toEqual(EMPTY);
+    for (let error = 0; error < 2; error++) {
+      expect((await state.pullOne('errors')).attributes).toMatchObject({ code: 'DESTINATION_FORBIDDEN' });
+    }
+    const open = await state.stateStore.listOpenObjectErrors({ dirKey: 'closed/', limit: 10 });
+    expect(open.map(({ key }) => key)).toEqual(['closed/x', 'closed/y']);
+  });
+
+  test('for now, the message stays unsettled', async () => {
+    const message = await publish(listed('closed/', 'x'));
+    answerListings(503);
+    await expect(settleMessage(settling(), message, never)).rejects.toMatchObject({ code: 'DESTINATION_UNAVAILABLE' });
+    expect(await state.queue.backlog('objects')).toEqual({ ...EMPTY, leased: 1 });
+    expect(await state.queue.backlog('errors')).toEqual(EMPTY);
+  });
+});
+
 describe('a message is left unsettled', () => {
   test('when the signal aborts, and only when all of its transfers have ended and cleaned up', async () => {
     const controller = new AbortController();

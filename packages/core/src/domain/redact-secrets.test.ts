@@ -30,6 +30,7 @@ describe('redactSecrets', () => {
       '/upload/storage/v1/b/x/o?uploadType=resumable&upload_id=ADPy-x',
       '/upload/storage/v1/b/x/o?uploadType=resumable&upload_id=[redacted]',
     ],
+    [String.raw`{"access_token":"abc\/def"}`, '{"access_token":"[redacted]"}'],
     ['http://me:pass@proxy:3128/', 'http://[redacted]@proxy:3128/'],
     [`key: ${KEY} and`, 'key: [redacted] and'],
     [`{"private_key":${JSON.stringify(KEY)}}`, '{"private_key":"[redacted]"}'],
@@ -56,6 +57,13 @@ describe('redactSecrets', () => {
     'is not kept busy by a text that is made for it: %s',
     (piece) => {
       expect(redactSecrets(piece.repeat(200_000)).length).toBeGreaterThan(0);
+    },
+  );
+
+  it.each(['Bearer', 'Authorization: Basic', 'x-amz-security-token', '"id_token"', ''])(
+    'is not kept busy by the white space behind %j',
+    (word) => {
+      for (const blank of [' ', '\n']) expect(redactSecrets(word + blank.repeat(200_000)).length).toBeGreaterThan(0);
     },
   );
 

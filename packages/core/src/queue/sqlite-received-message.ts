@@ -1,3 +1,4 @@
+import { MAX_LEASE_MS } from '../domain/lease-length.ts';
 import type { ReceivedMessage } from '../ports/message-queue.ts';
 import type { EmbeddedDatabase } from '../state/embedded-database.ts';
 import type { MessageLease, QueuedMessage, QueueStatements } from './queue-statements.ts';
@@ -37,7 +38,8 @@ export class SqliteReceivedMessage implements ReceivedMessage {
 
   async nack(delayMs = 0): Promise<boolean> {
     const held = await this.#settle('nack', (statements, now) =>
-      statements.returnHeld(this.#lease, now, now + delayMs),
+      // As Pub/Sub has it: what is to come later yet would be taken for stored by a clock that was wrong.
+      statements.returnHeld(this.#lease, now, now + Math.min(delayMs, MAX_LEASE_MS)),
     );
     this.#context.wakeUp.notify();
     return held;

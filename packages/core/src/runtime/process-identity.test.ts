@@ -6,6 +6,9 @@ import { createProcessIdentity, isLeaseOwnerGone, isProcessGone, PROCESS_TOKEN }
 
 const OTHER_TOKEN = PROCESS_TOKEN === '00000000' ? '00000001' : '00000000';
 
+/** What an id ends in where these tests run in a container. */
+const NAMESPACE = /@\d+$/.exec(createProcessIdentity().id)?.[0] ?? '';
+
 async function pidOfExitedChild(): Promise<number> {
   const child = spawn(process.execPath, ['--eval', ''], { stdio: 'ignore' });
   await once(child, 'exit');
@@ -33,17 +36,23 @@ test('a process of somebody else is not gone', () => {
 test('a process of the number of this one is gone where it has another token', () => {
   expect(isProcessGone(hostname(), process.pid, OTHER_TOKEN)).toBe(true);
   expect(isProcessGone(`not-${hostname()}`, process.pid, OTHER_TOKEN)).toBe(false);
-  expect(isLeaseOwnerGone(`${hostname()}:${process.pid}:${OTHER_TOKEN}-0a1b#x`)).toBe(true);
+  expect(isLeaseOwnerGone(`${hostname()}:${process.pid}:${OTHER_TOKEN}-0a1b${NAMESPACE}#x`)).toBe(true);
 });
 
 test('a lease owner is gone with its process, whatever was added to its id', async () => {
   const pid = await pidOfExitedChild();
-  for (const added of ['', '-0a1b', '-0a1b#550e8400-e29b-41d4-a716-446655440000', '/3', ':1']) {
+  for (const added of ['', `-0a1b${NAMESPACE}`, `-0a1b${NAMESPACE}#550e8400-e29b-41d4-a716-446655440000`, '/3', ':1']) {
     expect(isLeaseOwnerGone(`${hostname()}:${pid}:${OTHER_TOKEN}${added}`)).toBe(true);
     expect(isLeaseOwnerGone(`${hostname()}:${process.pid}:${PROCESS_TOKEN}${added}`)).toBe(false);
     expect(isLeaseOwnerGone(`elsewhere:${pid}:${OTHER_TOKEN}${added}`)).toBe(false);
   }
   expect(isLeaseOwnerGone(createProcessIdentity().id)).toBe(false);
+});
+
+test('nobody can tell about a process in another container, whatever the name of its host', async () => {
+  const pid = await pidOfExitedChild();
+  expect(isLeaseOwnerGone(`${hostname()}:${pid}:${OTHER_TOKEN}-0a1b@1`)).toBe(false);
+  expect(isLeaseOwnerGone(`${hostname()}:${process.pid}:${OTHER_TOKEN}-0a1b@1#x`)).toBe(false);
 });
 
 test('nobody can tell about an owner of another form', () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readlinkSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
 
 /**
@@ -7,9 +8,14 @@ import { hostname, userInfo } from 'node:os';
  */
 export const PROCESS_TOKEN = randomBytes(4).toString('hex');
 
+/** Of the processes that a machine began with. @see https://man7.org/linux/man-pages/man7/pid_namespaces.7.html */
+const INITIAL_PID_NAMESPACE = 'pid:[4026531836]';
+/** Two containers may have the host's name and a process 1 each. Empty where all processes of the machine can be seen. */
+const PID_NAMESPACE = pidNamespace();
+
 let identities = 0;
 
-/** Who holds a lease or reports a heartbeat: `host:pid:token-unique`. */
+/** Who holds a lease or reports a heartbeat: `host:pid:token-unique`, in a container `host:pid:token-unique@namespace`. */
 export interface ProcessIdentity {
   readonly id: string;
   readonly host: string;
@@ -20,7 +26,7 @@ export function createProcessIdentity(): ProcessIdentity {
   const host = hostname();
   identities++;
   const unique = identities.toString(16).padStart(4, '0');
-  return { id: `${host}:${process.pid}:${PROCESS_TOKEN}-${unique}`, host, pid: process.pid };
+  return { id: `${host}:${process.pid}:${PROCESS_TOKEN}-${unique}${PID_NAMESPACE}`, host, pid: process.pid };
 }
 
 /** Who runs this process, as the operating system names them; a container may have a user without a name: its number. */
@@ -48,13 +54,30 @@ export function isProcessGone(host: string, pid: number, token: string): boolean
   }
 }
 
-/** {@link isProcessGone} for a lease owner, which begins with a {@link ProcessIdentity} id. */
+/**
+ * {@link isProcessGone} for a lease owner, which begins with a {@link ProcessIdentity} id. Of the processes in another container nobody
+ * here can tell, whatever the name of the host.
+ */
 export function isLeaseOwnerGone(leaseOwner: string): boolean {
-  const [, host, pid, token] = /^(.+):(\d+):([0-9a-f]{8})/.exec(leaseOwner) ?? [];
-  return host !== undefined && token !== undefined && isProcessGone(host, Number(pid), token);
+  const [, host, pid, token, unique, namespace = ''] =
+    /^(.+):(\d+):([0-9a-f]{8})(?:(-[0-9a-f]+)(@\d+)?)?/.exec(leaseOwner) ?? [];
+  if (host === undefined || token === undefined) return false;
+  if (unique !== undefined && namespace !== PID_NAMESPACE) return false;
+  return isProcessGone(host, Number(pid), token);
 }
 
-/** True for a lease owner that is this process itself, whichever of its identities, or is gone ({@link isLeaseOwnerGone}). */
-export function isLeaseOwnerHereOrGone(leaseOwner: string): boolean {
-  return leaseOwner.startsWith(`${hostname()}:${process.pid}:${PROCESS_TOKEN}-`) || isLeaseOwnerGone(leaseOwner);
+/** True for a lease owner that is this process itself, whichever of its identities. */
+export function isLeaseOwnerHere(leaseOwner: string): boolean {
+  return leaseOwner.startsWith(`${hostname()}:${process.pid}:${PROCESS_TOKEN}-`);
+}
+
+/** `@` and its number. */
+function pidNamespace(): string {
+  try {
+    const name = readlinkSync('/proc/self/ns/pid');
+    return name === INITIAL_PID_NAMESPACE ? '' : `@${name.replaceAll(/\D/g, '')}`;
+  } catch {
+    // Not Linux, where there are none.
+    return '';
+  }
 }

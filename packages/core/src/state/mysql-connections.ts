@@ -76,7 +76,8 @@ export class MysqlConnections {
       connectTimeout: options.connectTimeoutMs,
       connectionLimit: options.maxConnections,
       maxIdle: 1,
-      idleTimeout: 60_000,
+      // Before the server ends the session.
+      idleTimeout: 20_000,
     });
   }
 

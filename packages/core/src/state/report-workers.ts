@@ -57,5 +57,7 @@ export async function isWorkerSilent(
     .select(['heartbeatAt', 'endedAt'])
     .where('workerId', '=', workerId)
     .executeTakeFirst();
-  return worker !== undefined && (worker.endedAt !== null || worker.heartbeatAt <= now - silentForMs);
+  if (worker === undefined) return false;
+  // A later one is of a clock that was set back since.
+  return worker.endedAt !== null || Math.abs(now - worker.heartbeatAt) >= silentForMs;
 }

@@ -1,6 +1,6 @@
 import type { StateStore } from '@object-transfer/core/ports/state-store';
 import type { Logger } from '@object-transfer/core/runtime/logger';
-import { isLeaseOwnerGone } from '@object-transfer/core/runtime/process-identity';
+import { isLeaseOwnerGone, isLeaseOwnerHere } from '@object-transfer/core/runtime/process-identity';
 import { sleep } from '@object-transfer/core/runtime/sleep';
 import { jittered } from '../jittered.ts';
 import { sweepDeadParts } from './sweep-dead-parts.ts';
@@ -15,10 +15,11 @@ export interface SweepingOptions extends Omit<PartsSweep, 'isDead'> {
 
 const EVERY_MS = 600_000;
 /**
- * A worker of another machine that has not reported for so long is taken for dead. Where it was only suspended, the transfer
- * that its parts belonged to fails, and is done again.
+ * A worker of another machine that has not reported for so long, at two sweeps, one after the other, is taken for dead. One look is not
+ * enough: when the state was away, nobody has reported for a moment. Where it was suspended for as long, the transfers that its parts
+ * belonged to fail, and repairs bring the objects.
  */
-const DEAD_AFTER_MS = 900_000;
+const SILENT_FOR_MS = 900_000;
 
 /**
  * Deletes the temporary parts of dead workers of a fleet, now and again and again: whoever finds them, a preempted machine
@@ -28,11 +29,19 @@ const DEAD_AFTER_MS = 900_000;
 export function keepSweeping(options: SweepingOptions): () => Promise<void> {
   const { stateStore, logger, everyMs = EVERY_MS } = options;
   const ending = new AbortController();
-  const sweep: PartsSweep = {
-    ...options,
-    isDead: async (processId) =>
-      isLeaseOwnerGone(processId) || (await stateStore.isWorkerSilent(processId, DEAD_AFTER_MS)),
+  const suspects = new Set<string>();
+  const isDead = async (processId: string): Promise<boolean> => {
+    if (isLeaseOwnerHere(processId)) return false;
+    if (isLeaseOwnerGone(processId)) return true;
+    if (!(await stateStore.isWorkerSilent(processId, SILENT_FOR_MS))) {
+      suspects.delete(processId);
+      return false;
+    }
+    const wasSuspect = suspects.has(processId);
+    suspects.add(processId);
+    return wasSuspect;
   };
+  const sweep: PartsSweep = { ...options, isDead };
   const sweepAgainAndAgain = async (): Promise<void> => {
     for (;;) {
       await sweepDeadParts(sweep, logger, ending.signal);

@@ -1,4 +1,5 @@
 import { classifyError, describeError, errorFields } from '@object-transfer/core/domain/classify-error';
+import { DestinationError } from '@object-transfer/core/domain/errors';
 import { dirKeyOf } from '@object-transfer/core/domain/key-mapping';
 import {
   decodeObjectMessage,
@@ -14,9 +15,9 @@ import type { Logger } from '@object-transfer/core/runtime/logger';
 import { backoffDelayMs, type RetryPolicy } from '@object-transfer/core/runtime/retry';
 import { decodeOrDeadLetter } from '../decode-or-dead-letter.ts';
 import { findExisting } from './find-existing.ts';
-import type { TransferContext } from './transfer-context.ts';
+import type { TransferContext, TransferOutcome } from './transfer-context.ts';
 import type { TransferCounters } from './transfer-counters.ts';
-import { transferObject } from './transfer-object.ts';
+import { type FoundObjects, transferObject } from './transfer-object.ts';
 
 /**
  * One object message. It is acked only when every key of it is settled: transferred, skipped, or failed and handed on
@@ -55,10 +56,13 @@ export async function settleMessage(
 ): Promise<void> {
   const decoded = await decodeOrDeadLetter(context, message, decodeObjectMessage);
   if (decoded === undefined) return;
-  const existing = await findExisting(context.transfer, decoded.objects, signal);
+  const existing = await findOrRefusal(context.transfer, decoded.objects, signal);
   const failed: FailedObject[] = [];
-  const transfers = decoded.objects.map(async (object) => {
-    const outcome = await transferObject(context.transfer, object, existing, signal);
+  const transfers = decoded.objects.map(async (object): Promise<TransferOutcome> => {
+    const outcome: TransferOutcome =
+      existing instanceof DestinationError
+        ? { status: 'failed', error: existing }
+        : await transferObject(context.transfer, object, existing, signal);
     if (outcome.status === 'failed') failed.push({ object, error: outcome.error });
     return outcome;
   });
@@ -96,6 +100,24 @@ export async function settleMessage(
   if (!(await message.ack())) return;
   for (const outcome of outcomes) context.counters.add(outcome);
   context.counters.messages++;
+}
+
+/**
+ * What is there already, or GCS's refusal to say, which is then what each of the objects fails of.
+ * @throws what may pass, and what GCS did not say: the message is unsettled then
+ */
+async function findOrRefusal(
+  context: TransferContext,
+  objects: ObjectMessage['objects'],
+  signal: AbortSignal,
+): Promise<FoundObjects | DestinationError> {
+  try {
+    return await findExisting(context, objects, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof DestinationError && !classifyError(error).retryable) return error;
+    throw error;
+  }
 }
 
 /** One message per failed key, with the reason as attributes; and the open error in the state store. */

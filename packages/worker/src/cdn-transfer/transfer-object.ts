@@ -16,6 +16,7 @@ import {
   type TransferOutcome,
   type TransferPlan,
 } from './transfer-context.ts';
+import { underReadLimit } from './under-limit.ts';
 
 /**
  * One object, from its key to its outcome: attempt -> verify -> commit, or recover.
@@ -61,7 +62,8 @@ export async function transferObject(
     const first: TransferPlan = { name, expected, route: 'cdn', found: found.get(name), changed: false };
     let result = await unlessLate(context, first, request.expected === undefined, signal);
     for (let attempt = 1; 'next' in result; attempt++) {
-      await sleep(result.delayMs, signal);
+      if (result.delayMs > 0) await sleep(result.delayMs, signal);
+      signal.throwIfAborted();
       result = await attemptOrRecover(context, result.next, attempt, signal);
     }
     return result.outcome;
@@ -132,8 +134,8 @@ async function unlessLate(
 ): Promise<Recovery> {
   const { expected, found } = plan;
   if (found !== undefined && mayStay(context, expected, found)) return { outcome: { status: 'skipped' } };
-  const isOtherVersion = found?.sourceEtag !== undefined && found.sourceEtag !== expected.etag;
-  if (isCurrent || !isOtherVersion) return { next: plan, delayMs: 0 };
+  const isOther = found !== undefined && compareWithSource(expected, found) === 'different';
+  if (isCurrent || !isOther) return { next: plan, delayMs: 0 };
   const now = await askSource(context, expected.key, signal);
   return isSameVersion(now, expected) ? { next: plan, delayMs: 0 } : followSource(context, plan, now);
 }
@@ -199,7 +201,9 @@ function nextRoute(context: TransferContext, route: Route): Route | undefined {
 
 /** @throws SourceError `SOURCE_NOT_FOUND` where S3 does not have the object (any more) */
 async function askSource(context: TransferContext, key: string, signal: AbortSignal): Promise<ExpectedObject> {
-  const stat = await retry(context.retryPolicy, { signal }, () => context.stater.stat(key, signal));
+  const stat = await retry(context.retryPolicy, { signal }, () =>
+    underReadLimit(context, 0, signal, () => context.stater.stat(key, signal)),
+  );
   if (stat === undefined) {
     throw new SourceError('SOURCE_NOT_FOUND', `S3 has no object ${JSON.stringify(key)} (any more)`, {
       op: 'HeadObject',
