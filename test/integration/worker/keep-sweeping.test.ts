@@ -77,13 +77,17 @@ it('looks again and again, whatever fails meanwhile', async () => {
 
 it('takes a worker that is silent for dead only when it is so at the next sweep, too', async () => {
   const part = putPart(ENDED);
-  let looks = 0;
+  const looks: boolean[] = [];
+  const { promise: lookedAgain, resolve } = Promise.withResolvers<void>();
   const stateStore = {
     // As when the state was away: at first nobody seems to have reported for long.
-    isWorkerSilent: async () => ++looks === 1,
+    isWorkerSilent: async () => {
+      if (looks.push(true) === 4) resolve();
+      return looks.length === 1;
+    },
   };
   const stop = startSweeping(1, stateStore);
-  while (looks < 4) await delay(1);
+  await lookedAgain;
   await stop();
   expect(clouds.leftovers()).toEqual([part]);
 });

@@ -240,14 +240,15 @@ describe('a key that fails for now', () => {
   });
 });
 
-describe('where GCS does not say what is there already', () => {
-  const answerListings = (status: number): void =>
-    clouds.break('gcs', ({ method, url = '' }, response) => {
-      if (method !== 'GET' || !url.includes('/o?')) return false;
-      response.writeHead(status).end();
-      return true;
-    });
+function answerListings(status: number): void {
+  clouds.break('gcs', ({ method, url = '' }, response) => {
+    if (method !== 'GET' || !url.includes('/o?')) return false;
+    response.writeHead(status).end();
+    return true;
+  });
+}
 
+describe('where GCS does not say what is there already', () => {
   test('for good, each of the objects fails of that', async () => {
     const message = await publish(listed('closed/', 'x', 'y'));
     answerListings(403);
