@@ -131,6 +131,20 @@ test('a CDN that has nothing where S3 lists an object is a wrong setting', async
   });
 });
 
+test.each([403, 404])('a CDN that answers %d twice, and then the object, is none', async (status) => {
+  let requests = 0;
+  const { source, check, log } = await rehearse({
+    intercept: (_request, response) => {
+      if (++requests > 2) return false;
+      response.writeHead(status).end();
+      return true;
+    },
+  });
+  source.put('folder/object', 'content');
+  await check();
+  expect([requests, log]).toEqual([3, []]);
+});
+
 test.each<[string, string, (response: ServerResponse) => void]>([
   ['SOURCE_UNAVAILABLE', 'fails', (response) => response.writeHead(500).end()],
 ])('warns of %s, and no more, where the CDN %s', async (code, _what, refuse) => {

@@ -4,7 +4,11 @@ import { isArchivedStorageClass, type SourceObject } from '@object-transfer/core
 import type { ObjectLister, ObjectReader } from '@object-transfer/core/ports/object-source';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import { errorFields } from '@object-transfer/core/domain/classify-error';
-import { DEFAULT_RETRY_POLICY, retry, type RetryPolicy } from '@object-transfer/core/runtime/retry';
+import { backoffDelayMs, DEFAULT_RETRY_POLICY, retry, type RetryPolicy } from '@object-transfer/core/runtime/retry';
+import { sleep } from '@object-transfer/core/runtime/sleep';
+
+/** One edge may say once that it has nothing, or refuse: that alone is no wrong setting. */
+const MAX_REFUSALS = 3;
 
 export interface CdnCheck {
   readonly cdn: ObjectReader;
@@ -25,10 +29,7 @@ export async function checkCdn(check: CdnCheck, signal: AbortSignal): Promise<vo
   const object = await findReadable(check, signal);
   if (object === undefined) return;
   try {
-    await retry(check.retryPolicy ?? DEFAULT_RETRY_POLICY, { signal }, async () => {
-      const content = await check.cdn.read({ key: object.key, range: { start: 0, end: 0 }, signal });
-      content.cancel();
-    });
+    await readOneByte(check, object.key, signal);
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
     if (error.code === 'SOURCE_SIGNATURE_REJECTED') {
@@ -55,6 +56,28 @@ export async function checkCdn(check: CdnCheck, signal: AbortSignal): Promise<vo
     // One object may have troubles of its own, and the transfer knows what to do about them.
     check.logger.warn({ key: object.key, ...errorFields(error) }, 'the CDN does not serve an object that S3 lists');
   }
+}
+
+/** Asks again where it is refused. @throws SourceError as the last attempt did */
+async function readOneByte(check: CdnCheck, key: string, signal: AbortSignal): Promise<void> {
+  const { cdn, retryPolicy = DEFAULT_RETRY_POLICY } = check;
+  for (let refusals = 1; ; refusals++) {
+    try {
+      await retry(retryPolicy, { signal }, async () => {
+        const content = await cdn.read({ key, range: { start: 0, end: 0 }, signal });
+        content.cancel();
+      });
+      return;
+    } catch (error) {
+      if (refusals === MAX_REFUSALS || !isRefusal(error)) throw error;
+      await sleep(backoffDelayMs(retryPolicy, refusals), signal);
+    }
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof SourceError)) return false;
+  return error.code === 'SOURCE_SIGNATURE_REJECTED' || error.code === 'SOURCE_NOT_FOUND';
 }
 
 /** The first page is enough to find one that can be read. */
