@@ -131,12 +131,15 @@ test('a CDN that has nothing where S3 lists an object is a wrong setting', async
   });
 });
 
-test.each([403, 404])('a CDN that answers %d twice, and then the object, is none', async (status) => {
+test.each([
+  [403, '<Error><Code>AccessDenied</Code></Error>'],
+  [404, '<Error><Code>NoSuchKey</Code></Error>'],
+])('a CDN that answers %d twice, and then the object, is no wrong setting', async (status, body) => {
   let requests = 0;
   const { source, check, log } = await rehearse({
     intercept: (_request, response) => {
       if (++requests > 2) return false;
-      response.writeHead(status).end();
+      response.writeHead(status, { 'content-type': 'application/xml' }).end(body);
       return true;
     },
   });
