@@ -61,7 +61,10 @@ export async function auditAll(
     ...(await auditObjects(objectsOf(cloud))).map(describe),
     ...(await auditRows(cloud)),
     ...auditErrors(await openErrors(cloud), unmovable),
-    ...FLOWS.filter((flow) => cloud.waiting(flow) > 0).map((flow) => `queue: ${cloud.waiting(flow)} ${flow} are left`),
+    // The sleeper's round of comparisons was broken off; that all of them came to their end was waited for before.
+    ...FLOWS.filter((flow) => flow !== 'checks' && cloud.waiting(flow) > 0).map(
+      (flow) => `queue: ${cloud.waiting(flow)} ${flow} are left`,
+    ),
     ...auditQueue(cloud),
     ...cloud.deletes.wrong.map((name) => `deleted, although the source has it: ${JSON.stringify(name)}`),
     ...auditLimits(fleet.stages.peaks),
