@@ -75,7 +75,8 @@ function sizeOf(key: string, random: () => number): number {
   if (key.includes('large-')) return Math.floor((2 + 2 * random()) * MIB);
   const kind = random();
   if (kind < 0.05) return 0;
-  if (kind < 0.8) return Math.floor(random() * 8 * KIB);
+  // Not so small that two of them may well be alike.
+  if (kind < 0.8) return Math.floor(16 + random() * 8 * KIB);
   if (kind < 0.98) return Math.floor(32 * KIB + random() * 64 * KIB);
   return Math.floor(MIB + random() * 64 * KIB);
 }
