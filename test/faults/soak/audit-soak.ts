@@ -1,5 +1,5 @@
 import { auditObjects, type Discrepancy } from '../audit-objects.ts';
-import { MAX_RSS_BYTES, maxFds, maxSockets } from '../limits-bounds.ts';
+import { MAX_RSS_BYTES_WHERE_MUCH_BREAKS, maxFds, maxSockets } from '../limits-bounds.ts';
 import type { ProcessPeaks } from '../limits-process-watch.ts';
 import { readMonitored } from '../limits-monitor.ts';
 import { DESTINATION_BUCKET, FLOWS, MAX_CONCURRENCY, type SoakCloud } from './soak-cloud.ts';
@@ -125,7 +125,7 @@ function auditLimits({ fds, sockets, rssBytes }: ProcessPeaks): readonly string[
   const bounds: readonly (readonly [string, number, number])[] = [
     ['file descriptors', fds, maxFds(MAX_CONCURRENCY)],
     ['sockets', sockets, maxSockets(MAX_CONCURRENCY)],
-    ['bytes of memory', rssBytes, MAX_RSS_BYTES],
+    ['bytes of memory', rssBytes, MAX_RSS_BYTES_WHERE_MUCH_BREAKS],
   ];
   return bounds
     .filter(([, used, bound]) => used > bound)

@@ -34,6 +34,8 @@ export class Chaos {
   readonly #underWay = new Set<Promise<void>>();
   readonly #mishaps: readonly Mishap[];
   #suspended = false;
+  /** A trap is set: one at a time, so that each is counted once. */
+  #isArmed = false;
   /** What arrived may be gone or different by the time it is looked at. */
   tampers = false;
   #running: Promise<void> | undefined;
@@ -173,12 +175,15 @@ export class Chaos {
 
   /** Counted where one is lost. */
   #loseDatabaseAnswer(): false {
+    if (this.#isArmed) return false;
+    this.#isArmed = true;
     const { mariadbProxy } = this.#cloud;
     mariadbProxy.loseAnswerTo(/update|insert|COMMIT/i);
     this.#meanwhile(async () => {
       await delay(ARMED_MS);
       if (mariadbProxy.hasLost) this.#count('answer of the database lost');
       mariadbProxy.keepAnswers();
+      this.#isArmed = false;
     });
     return false;
   }
@@ -201,6 +206,8 @@ export class Chaos {
 
   /** Counted as they are lost, and as they come late. */
   #loseAcks(): false {
+    if (this.#isArmed) return false;
+    this.#isArmed = true;
     const { faults } = this.#cloud.pubsub;
     const armed = 5;
     faults.acksToLose = armed;
@@ -212,18 +219,22 @@ export class Chaos {
       this.#count('Pub/Sub messages delivered long after their ack', armed - faults.lateDuplicates);
       faults.acksToLose = 0;
       faults.lateDuplicates = 0;
+      this.#isArmed = false;
     });
     return false;
   }
 
   /** Counted where a publisher calls meanwhile. */
   #refuseStored(): false {
+    if (this.#isArmed) return false;
+    this.#isArmed = true;
     const { faults } = this.#cloud.pubsub;
     const before = faults.refusedAfterStoring;
     faults.storeButRefuse({ code: status.UNAVAILABLE, times: 1 });
     this.#meanwhile(async () => {
       await delay(ARMED_MS);
       this.#count('Pub/Sub publishing stored and refused', faults.refusedAfterStoring - before);
+      this.#isArmed = false;
     });
     return false;
   }

@@ -19,6 +19,8 @@ export interface Circumstances {
 const CONFIGURATION_ERROR = 2;
 /** As a service manager waits before it starts a process again. */
 const RESTART_MS = 200;
+/** How long a start takes on a busy machine. */
+const YOUNG_MS = 10_000;
 /** Words of errors that nobody has caught, or foreseen. */
 const UNCAUGHT = /unhandled|uncaught|TypeError|ReferenceError|ERR_ASSERTION|RangeError|UNEXPECTED/i;
 
@@ -35,6 +37,9 @@ export class SoakProcess {
   #starts = 1;
   #isStopping = false;
   #isRunning = true;
+  /** A second SIGTERM ends a process at once, and what it has in hand with it. */
+  #isTold = false;
+  #startedAt = performance.now();
   readonly #start: () => RunningCommand;
   readonly #upkeep: Upkeep;
   readonly #circumstances: Circumstances;
@@ -69,9 +74,11 @@ export class SoakProcess {
     return mostOf(this.#peaks, this.#watch.peaks);
   }
 
-  /** @returns false where it does not run just now */
+  /** @returns false where it does not run just now, or has been told to end */
   signal(signal: NodeJS.Signals): boolean {
-    return this.#isRunning && this.signalTo(this.pid, signal);
+    if (!this.#isRunning || (signal === 'SIGTERM' && this.#isTold)) return false;
+    if (signal === 'SIGTERM') this.#isTold = true;
+    return this.signalTo(this.pid, signal);
   }
 
   /** Signals it, or one of its children. @returns false where there is no such process any more */
@@ -120,6 +127,8 @@ export class SoakProcess {
       this.#running = this.#start();
       this.#watch = new ProcessWatch(this.#running.pid);
       this.#isRunning = true;
+      this.#isTold = false;
+      this.#startedAt = performance.now();
       this.#starts++;
     }
   }
@@ -129,7 +138,10 @@ export class SoakProcess {
     const said = UNCAUGHT.exec(stderr);
     const mayFail = !this.#circumstances.isPeace && (exitCode === 1 || exitCode === 3);
     const isKilled = signal === 'SIGKILL' && this.#circumstances.killed.has(pid);
-    if (said !== null || (exitCode !== 0 && !mayFail && !isKilled)) {
+    // Told to end before it was able to hear it: that is Node's own way to end, and nothing was in hand.
+    const wasYoung = signal === 'SIGTERM' && this.#isTold && performance.now() - this.#startedAt < YOUNG_MS;
+    if (wasYoung) this.#circumstances.killed.add(pid);
+    if (said !== null || (exitCode !== 0 && !mayFail && !isKilled && !wasYoung)) {
       const around =
         said === null ? stderr.slice(-1000) : stderr.slice(Math.max(0, said.index - 300), said.index + 700);
       this.unexpected.push(`${this.name} ended with ${exitCode ?? String(signal)}: ${around}`);

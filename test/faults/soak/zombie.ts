@@ -7,11 +7,15 @@ import type { SoakProcess } from './soak-process.ts';
 const FOLDER = 'folder-1/';
 const ARRIVES_MS = 200;
 
-interface Checking {
+interface Started {
   readonly process: SoakProcess;
+  /** Lets its listing go. */
+  readonly release: () => void;
+}
+
+interface Checking extends Started {
   /** Of the row. */
   readonly leaseOwner: unknown;
-  readonly release: () => void;
 }
 
 /**
@@ -22,30 +26,38 @@ interface Checking {
 export async function wakeZombie(cloud: SoakCloud, fleet: SoakFleet): Promise<void> {
   const { home, gcs } = cloud;
   await fleet.recheck();
-  const zombie = await checkUntilListed(cloud, fleet);
-  zombie.process.signal('SIGSTOP');
-  const victim = gcs.objects.names(DESTINATION_BUCKET).find((name) => name.startsWith(FOLDER));
-  if (victim === undefined) throw new Error(`nothing is in ${FOLDER}`);
-  gcs.objects.remove(DESTINATION_BUCKET, victim);
-  // As time does: the queue's lease runs out by itself.
-  await home.query(`UPDATE ${home.table} SET lease_expires_at = 1 WHERE dir_key = '${FOLDER}'`);
-  const other = await checkUntilListed(cloud, fleet);
-  if (other.leaseOwner === zombie.leaseOwner) throw new Error('nobody has taken the row over');
-  zombie.release();
-  zombie.process.signal('SIGCONT');
-  await fleet.stages.end(zombie.process);
-  other.release();
-  await other.process.whileRunning(until(async () => Number((await row(cloud))['sync_check_in_progress']) === 0));
-  await fleet.stages.end(other.process);
+  const started: Started[] = [];
+  try {
+    const zombie = await checkUntilListed(cloud, fleet, started);
+    zombie.process.signal('SIGSTOP');
+    const victim = gcs.objects.names(DESTINATION_BUCKET).find((name) => name.startsWith(FOLDER));
+    if (victim === undefined) throw new Error(`nothing is in ${FOLDER}`);
+    gcs.objects.remove(DESTINATION_BUCKET, victim);
+    // As time does: the queue's lease runs out by itself.
+    await home.query(`UPDATE ${home.table} SET lease_expires_at = 1 WHERE dir_key = '${FOLDER}'`);
+    const other = await checkUntilListed(cloud, fleet, started);
+    if (other.leaseOwner === zombie.leaseOwner) throw new Error('nobody has taken the row over');
+    zombie.release();
+    zombie.process.signal('SIGCONT');
+    await fleet.stages.end(zombie.process);
+    other.release();
+    await other.process.whileRunning(until(async () => Number((await row(cloud))['sync_check_in_progress']) === 0));
+  } finally {
+    for (const { process, release } of started) {
+      release();
+      if (process.isRunning) await fleet.stages.end(process);
+    }
+  }
 }
 
 /** A worker that has seen the destination's side of the folder, and waits for the source's. */
-async function checkUntilListed(cloud: SoakCloud, fleet: SoakFleet): Promise<Checking> {
+async function checkUntilListed(cloud: SoakCloud, fleet: SoakFleet, started: Started[]): Promise<Checking> {
   const { gcs, listings } = cloud;
   const listed = (): number => gcs.stats.operations.get('objects.list') ?? 0;
   const before = listed();
   const { held, release } = listings.hold(FOLDER);
   const process = fleet.checker();
+  started.push({ process, release });
   await process.whileRunning(held);
   // The listings of both sides begin at once.
   await process.whileRunning(until(() => listed() > before));

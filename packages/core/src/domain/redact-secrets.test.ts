@@ -31,6 +31,8 @@ describe('redactSecrets', () => {
       '/upload/storage/v1/b/x/o?uploadType=resumable&upload_id=[redacted]',
     ],
     [String.raw`{"access_token":"abc\/def"}`, '{"access_token":"[redacted]"}'],
+    ['wants Bearer\nBearer abc.def', 'wants Bearer\nBearer [redacted]'],
+    [String.raw`{"access_token":"abc\u003dTAIL"}`, '{"access_token":"[redacted]"}'],
     ['http://me:pass@proxy:3128/', 'http://[redacted]@proxy:3128/'],
     [`key: ${KEY} and`, 'key: [redacted] and'],
     [`{"private_key":${JSON.stringify(KEY)}}`, '{"private_key":"[redacted]"}'],

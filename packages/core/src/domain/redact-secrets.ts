@@ -20,8 +20,8 @@ const SECRET_PATTERNS: readonly RegExp[] = [
   /\b1\/\/0[\w-]{16,}/g,
   /(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]+/g,
   /\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b/g,
-  /\b(Bearer\s+)[\w.~+/=-]+/gi,
-  /\b(Authorization"?\s*[:=]\s*"?Basic\s+)[\w+/=-]+/gi,
+  /\b((?:Bearer\s+)+)[\w.~+/=-]+/gi,
+  /\b(Authorization"?\s*[:=]\s*"?(?:Basic\s+)+)[\w+/=-]+/gi,
   new RegExp(
     String.raw`\b((?:(?:X-Amz-|X-Goog-)?(?:Signature|Credential)|X-Amz-Security-Token|upload_id|${OAUTH_FIELDS})=)${VALUE}`,
     'gi',
@@ -29,7 +29,7 @@ const SECRET_PATTERNS: readonly RegExp[] = [
   // CloudFront's: the words alone are common ones.
   /\b((?:Policy|Key-Pair-Id)=)[\w~-]{8,}/g,
   /\b(X-Amz-Security-Token"?\s*:\s*"?)[^\s"'<>,]+/gi,
-  new RegExp(String.raw`("(?:${OAUTH_FIELDS})\\?"\s*:\s*\\?")[^"\\]+(?:\\[n/][^"\\]*)*`, 'gi'),
+  new RegExp(String.raw`("(?:${OAUTH_FIELDS})\\?"\s*:\s*\\?")(?:[^"\\]|\\+[^"\\])+`, 'gi'),
   /(:\/\/)[^\s/@:]*:[^\s/@]+(?=@)/g,
 ];
 

@@ -29,22 +29,22 @@ const SILENT_FOR_MS = 900_000;
 export function keepSweeping(options: SweepingOptions): () => Promise<void> {
   const { stateStore, logger, everyMs = EVERY_MS } = options;
   const ending = new AbortController();
-  const suspects = new Set<string>();
-  const isDead = async (processId: string): Promise<boolean> => {
-    if (isLeaseOwnerHere(processId)) return false;
-    if (isLeaseOwnerGone(processId)) return true;
-    if (!(await stateStore.isWorkerSilent(processId, SILENT_FOR_MS))) {
-      suspects.delete(processId);
-      return false;
-    }
-    const wasSuspect = suspects.has(processId);
-    suspects.add(processId);
-    return wasSuspect;
+  let silentBefore: ReadonlySet<string> = new Set();
+  const sweepOnce = async (): Promise<void> => {
+    const silent = new Set<string>();
+    const isDead = async (processId: string): Promise<boolean> => {
+      if (isLeaseOwnerHere(processId)) return false;
+      if (isLeaseOwnerGone(processId)) return true;
+      if (!(await stateStore.isWorkerSilent(processId, SILENT_FOR_MS))) return false;
+      silent.add(processId);
+      return silentBefore.has(processId);
+    };
+    await sweepDeadParts({ ...options, isDead }, logger, ending.signal);
+    silentBefore = silent;
   };
-  const sweep: PartsSweep = { ...options, isDead };
   const sweepAgainAndAgain = async (): Promise<void> => {
     for (;;) {
-      await sweepDeadParts(sweep, logger, ending.signal);
+      await sweepOnce();
       await sleep(jittered(everyMs), ending.signal);
     }
   };
