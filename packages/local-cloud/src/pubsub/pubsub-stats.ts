@@ -6,6 +6,10 @@ interface SubscriptionStats extends Readonly<DeliveryCounters> {
   readonly waiting: number;
   /** Delivered and not settled, under a lease. */
   readonly outstanding: number;
+  /** Of clients that pull by a stream. */
+  readonly openStreams: number;
+  /** Those that have ended included. */
+  readonly streamsOpened: number;
 }
 
 export interface PubsubStats extends Readonly<DeliveryCounters> {
@@ -25,9 +29,9 @@ export function readStats(store: PubsubStore, openStreams: number, calls: Readon
   const total = startCounting();
   addCounters(total, store.deletedCounters);
   const subscriptions: Record<string, SubscriptionStats> = {};
-  for (const [name, { counters, waiting, outstanding }] of store.subscriptions) {
+  for (const [name, { counters, waiting, outstanding, openStreams: open, streamsOpened }] of store.subscriptions) {
     addCounters(total, counters);
-    subscriptions[name] = { ...counters, waiting, outstanding };
+    subscriptions[name] = { ...counters, waiting, outstanding, openStreams: open, streamsOpened };
   }
   return {
     ...total,

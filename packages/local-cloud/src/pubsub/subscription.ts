@@ -49,6 +49,7 @@ export class Subscription {
   #settings: SubscriptionSettings;
   /** In the order of their next turn. */
   readonly #consumers = new Set<Consumer>();
+  #streamsOpened = 0;
   #dispatch: NodeJS.Immediate | undefined;
   #timer: { readonly handle: NodeJS.Timeout; readonly at: number } | undefined;
 
@@ -87,6 +88,16 @@ export class Subscription {
     return this.#backlog.outstanding;
   }
 
+  /** Streams that are open now. */
+  get openStreams(): number {
+    return this.#consumers.size;
+  }
+
+  /** Streams that were opened until now. */
+  get streamsOpened(): number {
+    return this.#streamsOpened;
+  }
+
   receive(message: StoredMessage): void {
     this.#backlog.add(message);
     this.#changed();
@@ -103,6 +114,7 @@ export class Subscription {
 
   attach(consumer: Consumer): void {
     this.#consumers.add(consumer);
+    this.#streamsOpened += 1;
     this.#changed();
   }
 
