@@ -52,16 +52,41 @@ export function objectTransfer(name: string, ...flags: readonly string[]): Trans
   };
 }
 
+const RELAY_NOTE = 'no state, no queue, no retries, no metadata, no comparison in the end';
+
 export const BARE_RELAY: TransferClient = {
   name: 'bare undici relay',
-  note: 'no state, no queue, no retries, no metadata, no comparison in the end',
+  note: RELAY_NOTE,
   isInstalled: () => true,
   command: ({ s3Url, gcsUrl }, destination, directory) => ({
     file: process.execPath,
-    args: [join(import.meta.dirname, 'relay-process.ts'), s3Url, gcsUrl, destination, String(RELAY_CONCURRENCY)],
+    args: relayArguments(s3Url, gcsUrl, destination),
     environment: { ...bareVariables(directory), NODE_COMPILE_CACHE: COMPILE_CACHE },
   }),
 };
+
+/** Each moves a half, and they have nothing in common: what two processes cost wherever they are measured so. */
+export const TWO_BARE_RELAYS: TransferClient = {
+  ...BARE_RELAY,
+  name: 'two bare undici relays',
+  note: 'a half each, and nothing in common',
+  command: ({ s3Url, gcsUrl }, destination, directory) => ({
+    file: 'bash',
+    // The first "$!" is waited for by its number: a plain `wait` would hide that it failed.
+    args: [
+      '-c',
+      '"$@" 0/2 & "$@" 1/2 && wait $!',
+      'bash',
+      process.execPath,
+      ...relayArguments(s3Url, gcsUrl, destination),
+    ],
+    environment: { ...bareVariables(directory), NODE_COMPILE_CACHE: COMPILE_CACHE },
+  }),
+};
+
+function relayArguments(s3Url: string, gcsUrl: string, destination: string): readonly string[] {
+  return [join(import.meta.dirname, 'relay-process.ts'), s3Url, gcsUrl, destination, String(RELAY_CONCURRENCY)];
+}
 
 export const RCLONE: TransferClient = {
   name: 'rclone copy',

@@ -6,9 +6,11 @@ import { Pool } from 'undici';
 /**
  * The floor: as little as a relay of small objects can do and still know that they arrived. One GET, one multipart POST
  * with the CRC32C, the ETag held against the listed one and GCS's MD5 against that; no state, no queue, no retries, no
- * metadata, no signal to stop it. Called with the URLs of S3 and GCS, the destination bucket and the concurrency.
+ * metadata, no signal to stop it. Called with the URLs of S3 and GCS, the destination bucket, the concurrency, and which part of how
+ * many it is to move: `0/2` is the first half.
  */
-const [, , s3Url = '', gcsUrl = '', bucket = '', concurrencyText = ''] = process.argv;
+const [, , s3Url = '', gcsUrl = '', bucket = '', concurrencyText = '', share = '0/1'] = process.argv;
+const [part = 0, parts = 1] = share.split('/').map(Number);
 
 const BOUNDARY = 'relay-boundary';
 const CLOSING = Buffer.from(`\r\n--${BOUNDARY}--\r\n`);
@@ -48,7 +50,7 @@ for await (const page of lister.listObjects({ prefix: '', signal: new AbortContr
   objects.push(...page.objects);
 }
 await connection.close();
-const remaining = objects.values();
+const remaining = objects.values().filter((_, index) => index % parts === part);
 const relayRemaining = async () => {
   for (const { key, etag } of remaining) await relay(key, etag);
 };

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { AWS, BARE_RELAY, GCLOUD, objectTransfer, RCLONE, type TransferClient } from '../clients.ts';
+import { AWS, BARE_RELAY, GCLOUD, objectTransfer, RCLONE, type TransferClient, TWO_BARE_RELAYS } from '../clients.ts';
 import type { Measurement } from '../measurement.ts';
 import { TWO_CLIENT_CPUS } from '../processors.ts';
 import type { ScenarioSize } from '../scenario.ts';
@@ -77,10 +77,18 @@ export async function measureMemory({ share, rounds }: ScenarioSize): Promise<re
  */
 const PROCESSES_OBJECTS = 200_000;
 
-/** Small objects again, by one process and by two, in turns: they are compared with each other. */
+/**
+ * Small objects again, by one process and by two, in turns: they are compared with each other. What two processes take from each other
+ * on the processor that they share shows by relays that have nothing in common.
+ */
 export async function measureProcesses({ share, rounds }: ScenarioSize): Promise<readonly Measurement[]> {
   const objects = PROCESSES_OBJECTS * share;
   const source = { generated: [{ count: objects, sizesBytes: [16 * KIB] }] };
-  const clients = [objectTransfer(OURS), { ...objectTransfer(OURS_IN_TWO, '--processes', '2'), cpus: TWO_CLIENT_CPUS }];
+  const clients = [
+    objectTransfer(OURS),
+    { ...objectTransfer(OURS_IN_TWO, '--processes', '2'), cpus: TWO_CLIENT_CPUS },
+    BARE_RELAY,
+    { ...TWO_BARE_RELAYS, cpus: TWO_CLIENT_CPUS },
+  ];
   return measureTransfers({ name: 'processes', source, objects, unit: 'object', units: objects, clients, rounds });
 }
