@@ -22,8 +22,18 @@ export interface PulledMessage {
 /** Waits for so many messages, and acks them. */
 export async function pullFrom(fleet: Fleet, subscription: string, count: number): Promise<readonly PulledMessage[]> {
   await using client = await connect(fleet);
+  return await pullMessages(client.pubsub, subscription, count);
+}
+
+/** As {@link pullFrom}, with a client of the caller's. */
+export async function pullMessages(
+  client: PubSub,
+  subscription: string,
+  count: number,
+): Promise<readonly PulledMessage[]> {
+  if (count === 0) return [];
   const pulled: PulledMessage[] = [];
-  const opened = client.pubsub.subscription(subscription);
+  const opened = client.subscription(subscription);
   await new Promise<void>((resolve, reject) => {
     opened.on('error', reject);
     opened.on('message', (message) => {

@@ -19,7 +19,8 @@ export class HostClock {
   /** For the commands of this host. */
   environment(environment: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
     const preload = `--import=${new URL('clock-shift-process.ts', import.meta.url).href}`;
-    return { ...environment, NODE_OPTIONS: preload, [CLOCK_FILE_VARIABLE]: this.#file };
+    const options = [environment['NODE_OPTIONS'], preload].filter((option) => option !== undefined);
+    return { ...environment, NODE_OPTIONS: options.join(' '), [CLOCK_FILE_VARIABLE]: this.#file };
   }
 
   /** Resolves when all processes of this host see it. @param aheadMs of the true time; negative: behind it */

@@ -1,13 +1,22 @@
 import { auditObjects, type Discrepancy } from '../audit-objects.ts';
+import { decodeObjectMessage, decodeSubfolderMessage } from '@object-transfer/core/domain/message-codec';
 import { MAX_RSS_BYTES_WHERE_MUCH_BREAKS, maxFds, maxSockets } from '../limits-bounds.ts';
 import type { ProcessPeaks } from '../limits-process-watch.ts';
 import { readMonitored } from '../limits-monitor.ts';
-import { DESTINATION_BUCKET, FLOWS, MAX_CONCURRENCY, type SoakCloud } from './soak-cloud.ts';
+import { DESTINATION_BUCKET, MAX_CONCURRENCY, type SoakCloud } from './soak-cloud.ts';
 import type { SoakFleet } from './soak-fleet.ts';
 import type { Circumstances } from './soak-process.ts';
+import { FLOWS } from './soak-queues.ts';
 import { UNMOVABLE } from './soak-source.ts';
 
 const START_UP_MS = 2000;
+
+/** What the source had in the beginning. */
+export interface SoakObjects {
+  readonly keys: ReadonlySet<string>;
+  /** Codes of the failures that must be there, by key. */
+  readonly unmovable: ReadonlyMap<string, string>;
+}
 
 interface OpenError {
   readonly key: string;
@@ -48,26 +57,23 @@ function keepsEtagOf({ source, gcs }: SoakCloud, name: string): boolean {
 }
 
 /**
- * In the end: both buckets, every row, every open error, every queue, what processes used and how they ended.
- * @param unmovable codes of the failures that must be there, by key
+ * In the end: both buckets, every row, every open error, every queue, every message about a failure, what processes used and how they
+ * ended.
  * @returns what is wrong, a line each; empty where nothing is
  */
-export async function auditAll(
-  cloud: SoakCloud,
-  fleet: SoakFleet,
-  unmovable: ReadonlyMap<string, string>,
-): Promise<readonly string[]> {
+export async function auditAll(cloud: SoakCloud, fleet: SoakFleet, objects: SoakObjects): Promise<readonly string[]> {
   return [
     ...(await auditObjects(objectsOf(cloud))).map(describe),
     ...(await auditRows(cloud)),
-    ...auditErrors(await openErrors(cloud), unmovable),
+    ...auditErrors(await openErrors(cloud), objects.unmovable),
+    ...(await auditFailures(cloud, objects)),
     // The sleeper's round of comparisons was broken off; that all of them came to their end was waited for before.
-    ...FLOWS.filter((flow) => flow !== 'checks' && cloud.waiting(flow) > 0).map(
-      (flow) => `queue: ${cloud.waiting(flow)} ${flow} are left`,
+    ...FLOWS.filter((flow) => flow !== 'checks' && cloud.queues.waiting(flow) > 0).map(
+      (flow) => `queue: ${cloud.queues.waiting(flow)} ${flow} are left`,
     ),
     ...auditQueue(cloud),
     ...cloud.deletes.wrong.map((name) => `deleted, although the source has it: ${JSON.stringify(name)}`),
-    ...auditLimits(fleet.stages.peaks),
+    ...fleet.stages.peaks.entries().flatMap(([name, peaks]) => auditLimits(name, peaks)),
     ...fleet.stages.findings,
     ...(await auditProcesses(cloud, fleet.stages.circumstances)),
   ];
@@ -121,7 +127,31 @@ function auditErrors(open: readonly OpenError[], unmovable: ReadonlyMap<string, 
   ];
 }
 
-function auditLimits({ fds, sockets, rssBytes }: ProcessPeaks): readonly string[] {
+/** The error topics: every message can be read, is about what there is, and says why; what no worker can ever transfer is told. */
+async function auditFailures(cloud: SoakCloud, { keys, unmovable }: SoakObjects): Promise<readonly string[]> {
+  const found: string[] = [];
+  const told = new Set<string>();
+  const dirs = new Set(keys.values().map((key) => key.slice(0, key.indexOf('/') + 1)));
+  for (const flow of FLOWS) {
+    for (const { data, attributes } of await cloud.queues.takeFailures(flow)) {
+      const { code = '', message = '' } = attributes;
+      const about = flow === 'objects' ? keysIn(data) : decodeSubfolderMessage(data).dirs;
+      const known = flow === 'objects' ? keys : dirs;
+      if (about.length === 0 || about.some((name) => !known.has(name)) || code === '' || message === '')
+        found.push(`error topic of ${flow}: ${data}, ${JSON.stringify(attributes)}`);
+      for (const name of about) told.add(`${name} ${code}`);
+    }
+  }
+  // What is archived is not published in the first place: no worker says so.
+  const untold = [...unmovable].filter(([key, code]) => code !== 'SOURCE_ARCHIVED' && !told.has(`${key} ${code}`));
+  return [...found, ...untold.map(([key, code]) => `error topic: nothing says ${code} of ${JSON.stringify(key)}`)];
+}
+
+function keysIn(data: string): readonly string[] {
+  return decodeObjectMessage(data).objects.map(({ key }) => key);
+}
+
+function auditLimits(name: string, { fds, sockets, rssBytes }: ProcessPeaks): readonly string[] {
   const bounds: readonly (readonly [string, number, number])[] = [
     ['file descriptors', fds, maxFds(MAX_CONCURRENCY)],
     ['sockets', sockets, maxSockets(MAX_CONCURRENCY)],
@@ -129,7 +159,7 @@ function auditLimits({ fds, sockets, rssBytes }: ProcessPeaks): readonly string[
   ];
   return bounds
     .filter(([, used, bound]) => used > bound)
-    .map(([what, used, bound]) => `limit: ${used} ${what} of one process, at most ${bound} are promised`);
+    .map(([what, used, bound]) => `limit: ${used} ${what} of ${name}, at most ${bound} are promised`);
 }
 
 /** Who was not killed has told how it fared. */

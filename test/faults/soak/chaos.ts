@@ -17,6 +17,9 @@ interface Mishap {
 
 /** Longer than the leases of the soak. */
 const SUSPENDED_MS = 11_500;
+const MIN_CLOCK_MS = 15_000;
+/** The CDN takes no signature that is over: those of the soak hold for 60 seconds. */
+const MAX_CLOCK_MS = 45_000;
 const DATABASE_AWAY_MS = 800;
 const PUBSUB_AWAY_MS = 1500;
 /** How long a trap is set. */
@@ -36,7 +39,7 @@ export class Chaos {
   #suspended = false;
   /** A trap is set: one at a time, so that each is counted once. */
   #isArmed = false;
-  /** What arrived may be gone or different by the time it is looked at. */
+  /** Whether objects change on either side: what arrived may be gone or different by the time that it is looked at. */
   tampers = false;
   #running: Promise<void> | undefined;
   #failure: Error | undefined;
@@ -50,6 +53,7 @@ export class Chaos {
       { name: 'SIGTERM', weight: 2, happen: () => this.#signal('SIGTERM') },
       { name: 'SIGKILL of a child', weight: 3, happen: () => this.#killChild() },
       { name: 'suspended past the lease', weight: 2, happen: () => this.#suspend() },
+      { name: 'clock of a host set', weight: 3, happen: () => this.#setClock() },
       { name: 'database connections cut', weight: 3, happen: () => this.#cutDatabase() },
       { name: 'database killed and started again', weight: 1, happen: () => this.#restartDatabase() },
       { name: 'answer of the database lost', weight: 3, happen: () => this.#loseDatabaseAnswer() },
@@ -82,12 +86,8 @@ export class Chaos {
     return this.#counts.values().reduce((sum, count) => sum + count, 0);
   }
 
-  /**
-   * @param everyMs between two of them, on average
-   * @param options.tampers whether objects change on either side, too; {@link tampers} can be set later
-   */
-  start(everyMs: number, { tampers }: { readonly tampers: boolean }): void {
-    this.tampers = tampers;
+  /** @param everyMs between two of them, on average */
+  start(everyMs: number): void {
     this.#running = this.#goOn(everyMs).catch((error: unknown) => {
       if ((error as Error).name !== 'AbortError')
         this.#failure ??= new Error('a mishap could not happen', { cause: error });
@@ -157,6 +157,16 @@ export class Chaos {
       this.#suspended = false;
     });
     return victim.name;
+  }
+
+  /** By more than a lease, and by less than what a fleet refuses to start with and S3 to hear. */
+  async #setClock(): Promise<string | false> {
+    const victim = this.#victim();
+    if (victim === undefined) return false;
+    const byMs = MIN_CLOCK_MS + this.#random() * (MAX_CLOCK_MS - MIN_CLOCK_MS);
+    const isAhead = this.#random() < 0.5;
+    await victim.clock.set(Math.round(isAhead ? byMs : -byMs));
+    return isAhead ? 'forward' : 'back';
   }
 
   #cutDatabase(): boolean {

@@ -13,10 +13,9 @@ export class DeleteWatch {
     this.#isAtSource = isAtSource;
   }
 
-  /** For the server: see `ListenOptions.intercept`. */
-  readonly intercept = ({ method, url = '' }: IncomingMessage): boolean => {
+  /** To be called with each request that the server sees. */
+  see({ method, url = '' }: IncomingMessage): void {
     const name = decodeURIComponent(/\/o\/([^?]+)/.exec(url)?.[1] ?? '');
     if (method === 'DELETE' && this.#isAtSource(name)) this.wrong.push(name);
-    return false;
-  };
+  }
 }

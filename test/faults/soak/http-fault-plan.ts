@@ -13,8 +13,10 @@ interface Candidate {
   readonly make: (random: () => number, sizeBytes: number) => HttpFault;
 }
 
-/** Long enough to be noticed, short enough for a soak: time-outs of clients are for tests of their own. */
+/** Long enough to be noticed, short enough to happen often. */
 const STALL_MS = 400;
+/** Until the client gives up: a minute, or more. Few, as each keeps an object waiting. */
+const SILENT_SHARE = 0.002;
 
 const always = (fault: HttpFault) => (): HttpFault => fault;
 
@@ -33,6 +35,8 @@ const ANYWHERE: readonly Candidate[] = [
 const hasRange = ({ headers }: ProxiedRequest): boolean => headers.range !== undefined;
 /** Where nothing but the connection vouches for the bytes, a byte that TLS let through wrongly cannot be seen. */
 const hasMd5 = (request: ProxiedRequest): boolean => !WITHOUT_MD5.test(keyOf(request));
+/** And not of the bucket: without that there would be nothing to begin with. */
+const isOfObject = ({ target }: ProxiedRequest): boolean => target.startsWith('/upload/') || /\/o\/./.test(target);
 const isUploadOfContent = ({ target, headers }: ProxiedRequest): boolean =>
   target.startsWith('/upload/') && Number(headers['content-length'] ?? 0) > 8192;
 
@@ -66,6 +70,11 @@ const BY_LEG: Readonly<Record<Leg, readonly Candidate[]>> = {
     { weight: 4, make: always({ kind: 'loseAnswer' }) },
     { weight: 2, make: always({ kind: 'loseRequest' }) },
     { weight: 2, suits: isUploadOfContent, make: always({ kind: 'corruptRequest' }) },
+    { weight: 2, make: always({ kind: 'truncate', length: 'plausible' }) },
+    { weight: 1, make: always({ kind: 'duplicate', length: 'longer' }) },
+    { weight: 1, make: always({ kind: 'compressed' }) },
+    { weight: 2, suits: isOfObject, make: always({ kind: 'status', status: 412, by: 'gcs' }) },
+    { weight: 1, suits: isOfObject, make: (random) => refusal('gcs', [403, 404, 416], random) },
   ],
 };
 
@@ -93,6 +102,7 @@ const BURST_SHARE = 0.1;
 export class HttpFaultPlan {
   readonly #seed: number;
   readonly #share: number;
+  readonly #isSilent: boolean;
   readonly #counts = new Map<string, number>();
   readonly #bursts = new Map<Leg, { readonly fault: HttpFault; left: number }>();
   #injected = 0;
@@ -101,10 +111,14 @@ export class HttpFaultPlan {
   /** How large the object of a key is that the source has now. */
   sizeOf: (key: string) => number | undefined = () => undefined;
 
-  /** @param share of all requests, 0 to 1 */
-  constructor(seed: number, share: number) {
+  /**
+   * @param share of all requests, 0 to 1
+   * @param isSilent whether some are left without an answer until the client gives up
+   */
+  constructor(seed: number, share: number, isSilent: boolean) {
     this.#seed = seed;
     this.#share = share;
+    this.#isSilent = isSilent;
   }
 
   get injected(): number {
@@ -125,6 +139,7 @@ export class HttpFaultPlan {
     const random = randomFor(this.#seed, what, count);
     if (random() >= this.#share) return undefined;
     this.#injected++;
+    if (this.#isSilent && random() < SILENT_SHARE) return { kind: 'stall', at: random() < 0.5 ? 'head' : 'body' };
     const suitable = BY_LEG[leg].filter(({ suits }) => suits === undefined || suits(request));
     const sizeBytes = this.sizeOf(keyOf(request)) ?? 100;
     const fault = pickWeighted(suitable, random).make(random, sizeBytes);

@@ -29,8 +29,8 @@ export interface SoakReport {
   readonly reset: number;
   /** Processes of the fleet that were started, children aside. */
   readonly starts: number;
-  /** Of one process, at most. */
-  readonly peaks: ProcessPeaks;
+  /** Of one process, at most, by what it does. */
+  readonly peaks: Readonly<Record<string, ProcessPeaks>>;
   /** Messages of one queue in the hands of processes, at most. */
   readonly mostMessages: number;
   /** What the audit found, a line each. */
@@ -41,6 +41,8 @@ export interface SoakReport {
 const REQUESTS_PER_OBJECT = 2.5;
 /** More would make most objects fail all their tries, which is another test. */
 const MAX_SHARE = 0.2;
+/** Waiting until a client gives up on a connection that is silent takes a minute: a short soak has no time for it. */
+const FAULTS_WITH_SILENCE = 1000;
 const MISHAP_EVERY_MS = 4000;
 const MAX_ROUNDS = 40;
 /** Two folders and something in the hands of workers when they are killed. */
@@ -49,17 +51,19 @@ export const MIN_OBJECTS = 300;
 /**
  * Takes a fleet through a whole migration (dump, publish, transfer, compare, repair) while HTTP exchanges, processes, database, queue
  * and buckets are broken, then through nightly rounds until enough has been broken, and audits the result.
- * @throws Error where there are too few objects, or the migration does not come to its end
+ * @throws Error where there are too few objects; AggregateError where the migration does not come to its end, or what is broken not to
+ *   its mending
  */
 export async function runSoak({ objects, faults, seed, log }: SoakOptions): Promise<SoakReport> {
   if (objects < MIN_OBJECTS) throw new Error(`a soak needs ${MIN_OBJECTS} objects or more`);
   const share = Math.min(MAX_SHARE, faults / (objects * REQUESTS_PER_OBJECT));
-  const plan = new HttpFaultPlan(seed, share);
+  const plan = new HttpFaultPlan(seed, share, faults >= FAULTS_WITH_SILENCE);
   await using cloud = await SoakCloud.start(plan, seed);
   plan.sizeOf = (key) => cloud.sizeOf(key);
   const unmovable = fillSource(cloud.source, objects, seed);
+  const keys: ReadonlySet<string> = new Set(cloud.keys());
   const fleet = new SoakFleet(cloud);
-  await cloud.createQueues();
+  await cloud.queues.create();
   await fleet.prepare();
 
   const chaos = new Chaos(cloud, fleet, seed);
@@ -67,8 +71,8 @@ export async function runSoak({ objects, faults, seed, log }: SoakOptions): Prom
   const injected = (): number => plan.injected + chaos.total;
   const told = (what: string): void => log(`${what}; ${injected()} faults so far`);
   plan.isOn = true;
-  chaos.start(MISHAP_EVERY_MS, { tampers: false });
-  try {
+  chaos.start(MISHAP_EVERY_MS);
+  const untilBroken = async (): Promise<void> => {
     await fleet.dump();
     told('dumped');
     await fleet.transfer();
@@ -83,11 +87,13 @@ export async function runSoak({ objects, faults, seed, log }: SoakOptions): Prom
       await fleet.checkAndRepair();
       told(`round ${round}`);
     }
-  } finally {
-    plan.isOn = false;
-    const trouble = await chaos.end();
-    if (trouble !== undefined) findings.push(`the soak itself: ${trouble.message}: ${String(trouble.cause)}`);
-  }
+  };
+  const [broken] = await Promise.allSettled([untilBroken()]);
+  plan.isOn = false;
+  const trouble = await chaos.end();
+  const reasons = [broken.status === 'rejected' ? (broken.reason as unknown) : undefined, trouble];
+  const failures = reasons.filter((reason) => reason !== undefined);
+  if (failures.length > 0) throw new AggregateError(failures, 'the soak did not come to its end');
   findings.push(...(await auditBroken(cloud)));
   fleet.stages.circumstances.isPeace = true;
   const reset = await fleet.resetFailed();
@@ -95,7 +101,7 @@ export async function runSoak({ objects, faults, seed, log }: SoakOptions): Prom
   told(`compared and repaired in peace, ${reset} subfolders from the beginning`);
   await wakeZombie(cloud, fleet);
   await fleet.repair();
-  findings.push(...(await auditAll(cloud, fleet, unmovable)));
+  findings.push(...(await auditAll(cloud, fleet, { keys, unmovable })));
   return {
     seed,
     objects,
@@ -103,7 +109,7 @@ export async function runSoak({ objects, faults, seed, log }: SoakOptions): Prom
     injected: { ...sumOfProxies(cloud), ...Object.fromEntries(chaos.counts) },
     reset,
     starts: fleet.stages.starts,
-    peaks: fleet.stages.peaks,
+    peaks: Object.fromEntries(fleet.stages.peaks),
     mostMessages: fleet.stages.mostMessages,
     findings,
   };

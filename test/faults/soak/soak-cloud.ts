@@ -3,7 +3,6 @@ import { generateKeyPairSync } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { PubSub } from '@google-cloud/pubsub';
 import { startCloudFrontServer } from '@object-transfer/local-cloud/cloudfront/cloudfront-server';
 import { startDatastoreServer } from '@object-transfer/local-cloud/datastore/datastore-server';
 import { startGcsServer, type GcsServer } from '@object-transfer/local-cloud/gcs/gcs-server';
@@ -17,11 +16,14 @@ import { RunningCommand } from '../../e2e/command.ts';
 import { homeIn, type MysqlHome } from '../../services/mariadb-database.ts';
 import { MariadbProxy } from '../../services/mariadb-proxy.ts';
 import { startMariadb } from '../../services/mariadb.ts';
+import { HostClock } from '../clock-shift.ts';
 import { HttpFaultProxy } from '../http-fault-proxy.ts';
 import { monitored } from '../limits-monitor.ts';
 import type { HttpFaultPlan, Leg } from './http-fault-plan.ts';
 import { DeleteWatch } from './delete-watch.ts';
 import { ListingGate } from './listing-gate.ts';
+import { ListingWatch } from './listing-watch.ts';
+import { SoakQueues } from './soak-queues.ts';
 
 const SOURCE_BUCKET = 'source';
 export const DESTINATION_BUCKET = 'destination';
@@ -42,10 +44,6 @@ const SECRET = 'soak-credentials';
 const SIGNING_SECRET = 'soak-signing-key';
 const KEY_PAIR_ID = 'KSOAK';
 
-/** The flows of a fleet: each has a topic, a subscription and a topic for what failed. */
-export const FLOWS = ['objects', 'checks', 'repairs'] as const;
-export type Flow = (typeof FLOWS)[number];
-
 /** Everything that a fleet runs on, with something between each part and its clients that can break the connection. */
 export class SoakCloud {
   readonly directory: string;
@@ -54,8 +52,11 @@ export class SoakCloud {
   readonly deletes: DeleteWatch;
   /** Holds listings of S3 back. */
   readonly listings: ListingGate;
+  /** Sees what is listed at the destination. */
+  readonly listed: ListingWatch;
   readonly gcs: GcsServer;
   readonly pubsub: PubsubServer;
+  readonly queues: SoakQueues;
   readonly mariadb: Mariadb;
   readonly mariadbProxy: MariadbProxy;
   /** Straight to the database, past the faults. */
@@ -65,6 +66,7 @@ export class SoakCloud {
   readonly monitorFile: string;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #cleanup: AsyncDisposableStack;
+  #clocks = 0;
 
   private constructor(
     parts: Pick<
@@ -73,6 +75,7 @@ export class SoakCloud {
       | 'source'
       | 'deletes'
       | 'listings'
+      | 'listed'
       | 'gcs'
       | 'pubsub'
       | 'mariadb'
@@ -88,8 +91,10 @@ export class SoakCloud {
     this.source = parts.source;
     this.deletes = parts.deletes;
     this.listings = parts.listings;
+    this.listed = parts.listed;
     this.gcs = parts.gcs;
     this.pubsub = parts.pubsub;
+    this.queues = new SoakQueues(parts.pubsub, PROJECT);
     this.mariadb = parts.mariadb;
     this.mariadbProxy = parts.mariadbProxy;
     this.home = parts.home;
@@ -114,9 +119,19 @@ export class SoakCloud {
     const s3 = adopt(await startS3Server({ buckets: { [SOURCE_BUCKET]: {} }, intercept: listings.intercept }));
     const source = s3.bucket(SOURCE_BUCKET);
     const deletes = new DeleteWatch((key) => source.content.stat(key) !== undefined);
+    const listed = new ListingWatch();
     const origin = { url: s3.url, bucket: SOURCE_BUCKET };
     const cdn = adopt(await startCloudFrontServer({ origin, publicKeys: { [KEY_PAIR_ID]: keys.publicKey } }));
-    const gcs = adopt(await startGcsServer({ buckets: [DESTINATION_BUCKET], intercept: deletes.intercept }));
+    const gcs = adopt(
+      await startGcsServer({
+        buckets: [DESTINATION_BUCKET],
+        intercept: (request, response) => {
+          deletes.see(request);
+          listed.see(request, response);
+          return false;
+        },
+      }),
+    );
     const proxy = async (leg: Leg, targetUrl: string): Promise<HttpFaultProxy> =>
       starting.use(await HttpFaultProxy.start({ targetUrl, choose: (request) => plan.choose(leg, request) }));
     const proxies = {
@@ -153,6 +168,7 @@ export class SoakCloud {
       source,
       deletes,
       listings,
+      listed,
       gcs,
       pubsub,
       mariadb,
@@ -164,32 +180,21 @@ export class SoakCloud {
     return new SoakCloud(parts, environment, starting.move());
   }
 
-  /** A command of the fleet, configured by the entity. */
-  command(...args: readonly string[]): RunningCommand {
+  /** A host's clock, which is right at first. */
+  clock(): HostClock {
+    this.#clocks++;
+    return new HostClock(join(this.directory, `clock-${this.#clocks}`));
+  }
+
+  /** A command of the fleet, configured by the entity. @param clock of the host that it runs on; default: one that is right */
+  command(args: readonly string[], clock?: HostClock): RunningCommand {
     const key = ['--gcp-project', PROJECT, '--config-key', `${ENTITY.kind}/${ENTITY.name}`];
     return new RunningCommand([...args, ...key], {
       cwd: this.directory,
-      environment: this.#environment,
+      environment: clock?.environment(this.#environment) ?? this.#environment,
       // Called by its own name, as it is installed: its first line has flags for the memory.
       node: '/usr/bin/env',
     });
-  }
-
-  /** Topics and subscriptions: redelivery after 1 to 5 seconds is what a soak has the time for. */
-  async createQueues(): Promise<void> {
-    const clientOptions = { universeDomain: 'googleapis.com' };
-    const client = new PubSub({ projectId: PROJECT, apiEndpoint: this.pubsub.host, clientOptions });
-    for (const flow of FLOWS) {
-      const { topic, subscription, errors } = queuesOf(flow);
-      await client.createTopic(topic);
-      await client.createTopic(errors);
-      await client.topic(topic).createSubscription(subscription, {
-        ackDeadlineSeconds: 10,
-        retryPolicy: { minimumBackoff: { seconds: 1 }, maximumBackoff: { seconds: 5 } },
-        deadLetterPolicy: { deadLetterTopic: `projects/${PROJECT}/topics/${errors}`, maxDeliveryAttempts: 100 },
-      });
-    }
-    await client.close();
   }
 
   /** Of the source. */
@@ -215,31 +220,9 @@ export class SoakCloud {
     }
   }
 
-  /** Messages of a flow that are neither settled nor dead. */
-  waiting(flow: Flow): number {
-    const found = this.pubsub.stats().subscriptions[`projects/${PROJECT}/subscriptions/${queuesOf(flow).subscription}`];
-    if (found === undefined) throw new Error(`there is no subscription for ${flow}`);
-    return found.waiting + found.outstanding;
-  }
-
   [Symbol.asyncDispose](): Promise<void> {
     return this.#cleanup.disposeAsync();
   }
-}
-
-function queuesOf(flow: Flow) {
-  return { topic: flow, subscription: `${flow}-subscription`, errors: `${flow}-errors` };
-}
-
-/** Flags of a publisher of a flow. */
-export function publishing(flow: Flow): readonly string[] {
-  return ['--pubsub-topic-id', queuesOf(flow).topic];
-}
-
-/** Flags of a worker of a flow. */
-export function consuming(flow: Flow): readonly string[] {
-  const { subscription, errors } = queuesOf(flow);
-  return ['--pubsub-subscription-id', subscription, '--error-pubsub-topic-id', errors];
 }
 
 /** Leases as short as they may be, so that what the dead held is taken over soon; signatures likewise, so that they are renewed. */

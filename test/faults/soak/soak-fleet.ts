@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { DEFAULT_MAX_RSYNC_ATTEMPTS } from '@object-transfer/core/domain/subfolder';
-import { consuming, DESTINATION_BUCKET, FLOWS, publishing, type SoakCloud } from './soak-cloud.ts';
+import { DESTINATION_BUCKET, type SoakCloud } from './soak-cloud.ts';
 import type { SoakProcess } from './soak-process.ts';
+import { consuming, type Flow, FLOWS, publishing } from './soak-queues.ts';
 import { UNMOVABLE } from './soak-source.ts';
 import { SoakStages } from './soak-stage.ts';
 
@@ -21,7 +21,7 @@ export class SoakFleet {
 
   async prepare(): Promise<void> {
     const flags = [...publishing('objects'), ...consuming('objects')];
-    await this.#toItsEnd(this.#cloud.command('prepare', ...flags));
+    await this.#toItsEnd(['prepare', ...flags]);
   }
 
   async dump(): Promise<void> {
@@ -33,12 +33,8 @@ export class SoakFleet {
 
   /** Publishes all subfolders and transfers what is published, until the queue is empty. */
   async transfer(): Promise<void> {
-    const worker = ['worker', 'cdnTransfer', ...consuming('objects')];
     const publisher = ['publisher', 'objects', ...publishing('objects')];
-    const workers = [
-      this.stages.start('worker cdnTransfer', 'untilStopped', [...worker, '--processes', '2']),
-      this.stages.start('worker cdnTransfer', 'untilStopped', worker),
-    ];
+    const workers = [this.#worker('cdnTransfer', 'objects', 2), this.#worker('cdnTransfer', 'objects')];
     const publishers = Array.from({ length: 2 }, () => this.stages.start('publisher objects', 'untilDone', publisher));
     let wereKilled = false;
     await this.stages.run([...workers, ...publishers], async () => {
@@ -47,42 +43,49 @@ export class SoakFleet {
         wereKilled = true;
         await Promise.all(workers.map(killWithChildren));
       }
-      return (await this.#rows('NOT cdn_transfer_published')) === 0 && this.#cloud.waiting('objects') === 0;
+      return (await this.#rows('NOT cdn_transfer_published')) === 0 && this.#cloud.queues.waiting('objects') === 0;
     });
     if (!wereKilled) throw new Error(`a soak needs more than ${UPLOADS_BEFORE_KILL} objects`);
   }
 
-  /** Compares every subfolder, once more where it was compared before, and repairs what is not equal. */
+  /**
+   * Compares every subfolder, once more where it was compared before, and repairs what is not equal. What a publisher of objects that
+   * stood still has published late is transferred meanwhile.
+   */
   async checkAndRepair(): Promise<void> {
     const [{ now } = {}] = await this.#cloud.query('SELECT UTC_TIMESTAMP() AS now');
     const recheck = this.stages.start('publisher sync-check --recheck', 'untilDone', RECHECK);
     const publisher = ['publisher', 'sync-check', ...publishing('checks')];
-    const checkers = [this.stages.start('publisher sync-check', 'untilStopped', publisher), this.checker()];
+    const others = [
+      this.stages.start('publisher sync-check', 'untilStopped', publisher),
+      this.checker(),
+      this.#worker('cdnTransfer', 'objects'),
+    ];
     const compared = `sync_check_error IS NULL AND sync_check_frequency > 0
       AND GREATEST(COALESCE(sync_check_last_end, '1970-01-01'), COALESCE(rsync_last_end, '1970-01-01')) >= '${String(now)}'`;
     await this.stages.run(
-      [recheck, ...checkers, ...this.#repairers()],
+      [recheck, ...others, ...this.#repairers()],
       async () =>
         (await this.#rows(`NOT (${compared})`)) === 0 &&
         (await this.#isRepaired()) &&
-        FLOWS.every((flow) => this.#cloud.waiting(flow) === 0),
+        FLOWS.every((flow) => this.#cloud.queues.waiting(flow) === 0),
     );
   }
 
   /** Repairs what comparisons have found; compares nothing that is held to be equal. */
   async repair(): Promise<void> {
-    const isDone = async () => (await this.#isRepaired()) && this.#cloud.waiting('repairs') === 0;
+    const isDone = async () => (await this.#isRepaired()) && this.#cloud.queues.waiting('repairs') === 0;
     await this.stages.run(this.#repairers(), isDone);
   }
 
   /** A worker that compares, and nothing else. It is the caller's to end. */
   checker(): SoakProcess {
-    return this.stages.start('worker syncCheck', 'untilStopped', ['worker', 'syncCheck', ...consuming('checks')]);
+    return this.#worker('syncCheck', 'checks');
   }
 
   /** Publishes all comparisons once more. */
   async recheck(): Promise<void> {
-    await this.#toItsEnd(this.#cloud.command(...RECHECK));
+    await this.#toItsEnd(RECHECK);
   }
 
   /**
@@ -94,16 +97,20 @@ export class SoakFleet {
       `SELECT dir_key FROM ${this.#cloud.home.table} WHERE ${GIVEN_UP} AND dir_key <> '${UNMOVABLE}'`,
     );
     const dirs = failed.flatMap(({ dir_key: dirKey }) => ['--dir', String(dirKey)]);
-    if (dirs.length > 0) await this.#toItsEnd(this.#cloud.command('reset', 'rsync', ...dirs, '--yes', '--force'));
+    if (dirs.length > 0) await this.#toItsEnd(['reset', 'rsync', ...dirs, '--yes', '--force']);
     return failed.length;
   }
 
   #repairers(): readonly SoakProcess[] {
-    const worker = ['worker', 'rsync', ...consuming('repairs'), '--processes', '2'];
     return [
       this.stages.start('publisher rsync', 'untilStopped', ['publisher', 'rsync', ...publishing('repairs')]),
-      this.stages.start('worker rsync', 'untilStopped', worker),
+      this.#worker('rsync', 'repairs', 2),
     ];
+  }
+
+  #worker(mode: string, flow: Flow, processes = 1): SoakProcess {
+    const args = ['worker', mode, ...consuming(flow), '--processes', String(processes)];
+    return this.stages.start(`worker ${mode}`, 'untilStopped', args, { flow, processes });
   }
 
   /** Nothing is being done, and nothing is left to do that has not been given up on. */
@@ -118,9 +125,9 @@ export class SoakFleet {
     return Number(row?.['n']);
   }
 
-  async #toItsEnd(command: ReturnType<SoakCloud['command']>): Promise<void> {
-    const { exitCode, stderr } = await command.ended;
-    if (exitCode !== 0) throw new Error(`a command without faults ended with ${exitCode}:\n${stderr}`);
+  async #toItsEnd(args: readonly string[]): Promise<void> {
+    const { exitCode, stderr } = await this.#cloud.command(args).ended;
+    if (exitCode !== 0) throw new Error(`${args.join(' ')}, without faults, ended with ${exitCode}:\n${stderr}`);
   }
 }
 
@@ -128,9 +135,4 @@ async function killWithChildren(worker: SoakProcess): Promise<void> {
   const children = await worker.childPids();
   worker.signal('SIGKILL');
   for (const pid of children) worker.signalTo(pid, 'SIGKILL');
-}
-
-/** Resolves when a condition holds. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await delay(50);
 }

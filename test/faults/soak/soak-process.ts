@@ -1,10 +1,28 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CommandResult, RunningCommand } from '../../e2e/command.ts';
+import type { HostClock } from '../clock-shift.ts';
 import { ProcessWatch, type ProcessPeaks } from '../limits-process-watch.ts';
 import { sendSignal } from './send-signal.ts';
+import type { Flow } from './soak-queues.ts';
 
 /** How a process of a soak is kept: one that is to run until it is told to stop, or until it has done its work. */
 export type Upkeep = 'untilStopped' | 'untilDone';
+
+/** What a process takes messages of, and by how many processes of its own. */
+export interface Consumer {
+  readonly flow: Flow;
+  readonly processes: number;
+}
+
+export interface SoakProcessOptions {
+  readonly name: string;
+  readonly upkeep: Upkeep;
+  readonly consumes?: Consumer | undefined;
+  /** Of the host on which it runs, each time. */
+  readonly clock: HostClock;
+  readonly circumstances: Circumstances;
+  readonly start: () => RunningCommand;
+}
 
 /** What is known of what was done to processes on purpose, and whether anything is broken at the moment. */
 export interface Circumstances {
@@ -27,6 +45,8 @@ const UNCAUGHT = /unhandled|uncaught|TypeError|ReferenceError|ERR_ASSERTION|Rang
 /** A command that is started again whenever it ends before its time, as systemd or an instance group would. */
 export class SoakProcess {
   readonly name: string;
+  readonly consumes: Consumer | undefined;
+  readonly clock: HostClock;
   /** Resolves when it has done its work, or has been stopped; rejects where it refuses its configuration. */
   readonly done: Promise<void>;
   /** Ends that no fault explains, a line each. */
@@ -44,12 +64,14 @@ export class SoakProcess {
   readonly #upkeep: Upkeep;
   readonly #circumstances: Circumstances;
 
-  constructor(name: string, upkeep: Upkeep, circumstances: Circumstances, start: () => RunningCommand) {
-    this.name = name;
-    this.#upkeep = upkeep;
-    this.#circumstances = circumstances;
-    this.#start = start;
-    this.#running = start();
+  constructor(options: SoakProcessOptions) {
+    this.name = options.name;
+    this.consumes = options.consumes;
+    this.clock = options.clock;
+    this.#upkeep = options.upkeep;
+    this.#circumstances = options.circumstances;
+    this.#start = options.start;
+    this.#running = options.start();
     this.#watch = new ProcessWatch(this.#running.pid);
     this.done = this.#keep();
     // Whoever waits for it learns of it; until then it is no unhandled rejection.

@@ -1,15 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ProcessPeaks } from '../limits-process-watch.ts';
-import { FLOWS, type SoakCloud } from './soak-cloud.ts';
-import { type Circumstances, mostOf, NOTHING, SoakProcess, type Upkeep } from './soak-process.ts';
+import { HeldMessages } from './held-messages.ts';
+import type { SoakCloud } from './soak-cloud.ts';
+import { type Circumstances, type Consumer, mostOf, NOTHING, SoakProcess, type Upkeep } from './soak-process.ts';
+import { FLOWS } from './soak-queues.ts';
 
 const POLL_MS = 250;
 /** A stage in which nothing has changed for so long will not end. */
 const STUCK_MS = 240_000;
 /** A stage in which something goes on changing for so long will not, either. */
 const ENDLESS_MS = 3_600_000;
-/** What Pub/Sub hands to one process at a time, see `cli/src/wiring/pubsub.ts`. */
-const MAX_MESSAGES_IN_FLIGHT = 32;
 
 /** Lets processes run beside each other until a part of the migration is done, and looks at what they use. */
 export class SoakStages {
@@ -19,8 +19,8 @@ export class SoakStages {
   readonly #cloud: SoakCloud;
   #processes: readonly SoakProcess[] = [];
   #starts = 0;
-  #peaks = NOTHING;
-  #mostMessages = 0;
+  readonly #peaks = new Map<string, ProcessPeaks>();
+  readonly #held = new HeldMessages();
 
   constructor(cloud: SoakCloud) {
     this.#cloud = cloud;
@@ -36,18 +36,21 @@ export class SoakStages {
     return this.#starts;
   }
 
-  /** Of any one process. */
-  get peaks(): ProcessPeaks {
+  /** Of any one process, by what it does. */
+  get peaks(): ReadonlyMap<string, ProcessPeaks> {
     return this.#peaks;
   }
 
   /** Messages of one queue in the hands of processes, at most. */
   get mostMessages(): number {
-    return this.#mostMessages;
+    return this.#held.most;
   }
 
-  start(name: string, upkeep: Upkeep, args: readonly string[]): SoakProcess {
-    return new SoakProcess(name, upkeep, this.circumstances, () => this.#cloud.command(...args));
+  start(name: string, upkeep: Upkeep, args: readonly string[], consumes?: Consumer): SoakProcess {
+    const { circumstances } = this;
+    const clock = this.#cloud.clock();
+    const start = () => this.#cloud.command(args, clock);
+    return new SoakProcess({ name, upkeep, consumes, clock, circumstances, start });
   }
 
   /** Stops a process. */
@@ -57,7 +60,7 @@ export class SoakStages {
     } finally {
       this.findings.push(...process.unexpected);
       this.#starts += process.starts;
-      this.#peaks = mostOf(this.#peaks, process.peaks);
+      this.#peaks.set(process.name, mostOf(this.#peaks.get(process.name) ?? NOTHING, process.peaks));
     }
   }
 
@@ -93,15 +96,12 @@ export class SoakStages {
     }
   }
 
-  /** What a process held that was killed counts until its lease is over. */
   #countMessages(): void {
-    const starts = this.#processes.reduce((sum, process) => sum + process.starts, 0);
-    for (const [name, { outstanding }] of Object.entries(this.#cloud.pubsub.stats().subscriptions)) {
-      this.#mostMessages = Math.max(this.#mostMessages, outstanding);
-      // Each may have one child more.
-      const bound = MAX_MESSAGES_IN_FLIGHT * 2 * starts;
-      if (outstanding > bound)
-        this.findings.push(`${outstanding} messages of ${name} are held, at most ${bound} may be`);
+    for (const flow of FLOWS) {
+      const consumers = this.#processes
+        .filter(({ consumes }) => consumes?.flow === flow)
+        .reduce((sum, { consumes }) => sum + (consumes?.processes ?? 0), 0);
+      this.findings.push(...this.#held.look(flow, this.#cloud.queues.stats(flow), consumers, performance.now()));
     }
   }
 
@@ -112,6 +112,6 @@ export class SoakStages {
         WHERE NOT cdn_transfer_published OR check_due > 0 OR repair_due > 0 OR sync_check_in_progress OR rsync_in_progress LIMIT 5`,
     );
     const { requests } = this.#cloud.proxies.gcs;
-    return JSON.stringify({ rows, requests, waiting: FLOWS.map((flow) => this.#cloud.waiting(flow)) });
+    return JSON.stringify({ rows, requests, waiting: FLOWS.map((flow) => this.#cloud.queues.waiting(flow)) });
   }
 }

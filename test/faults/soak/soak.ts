@@ -48,10 +48,10 @@ if (values.json === true) console.log(JSON.stringify(report, undefined, 2));
 else {
   console.log(`faults injected: ${report.faults}`);
   for (const [what, count] of Object.entries(report.injected)) console.log(`  ${String(count).padStart(6)} ${what}`);
-  const { fds, sockets, rssBytes } = report.peaks;
-  console.log(
-    `processes started: ${report.starts}; at most ${fds} descriptors, ${sockets} sockets, ${Math.round(rssBytes / 2 ** 20)} MiB each, ${report.mostMessages} messages held`,
-  );
+  console.log(`processes started: ${report.starts}; at most ${report.mostMessages} messages held; each at most:`);
+  for (const [name, { fds, sockets, rssBytes }] of Object.entries(report.peaks)) {
+    console.log(`  ${name}: ${fds} descriptors, ${sockets} sockets, ${Math.round(rssBytes / 2 ** 20)} MiB`);
+  }
   console.log(`findings: ${report.findings.length}`);
   for (const finding of report.findings) console.log(`  ${finding}`);
 }

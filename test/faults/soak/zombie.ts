@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DESTINATION_BUCKET, type SoakCloud } from './soak-cloud.ts';
-import { type SoakFleet, until } from './soak-fleet.ts';
+import type { SoakFleet } from './soak-fleet.ts';
 import type { SoakProcess } from './soak-process.ts';
 
 /** A folder that every soak has. */
 const FOLDER = 'folder-1/';
-const ARRIVES_MS = 200;
+/** Only ends a soak in which it does not come to what is waited for. */
+const WAIT_MS = 120_000;
 
 interface Started {
   readonly process: SoakProcess;
@@ -41,7 +42,7 @@ export async function wakeZombie(cloud: SoakCloud, fleet: SoakFleet): Promise<vo
     zombie.process.signal('SIGCONT');
     await fleet.stages.end(zombie.process);
     other.release();
-    await other.process.whileRunning(until(async () => Number((await row(cloud))['sync_check_in_progress']) === 0));
+    await other.process.whileRunning(inTime('the other one finishes', compared(cloud)));
   } finally {
     for (const { process, release } of started) {
       release();
@@ -52,20 +53,33 @@ export async function wakeZombie(cloud: SoakCloud, fleet: SoakFleet): Promise<vo
 
 /** A worker that has seen the destination's side of the folder, and waits for the source's. */
 async function checkUntilListed(cloud: SoakCloud, fleet: SoakFleet, started: Started[]): Promise<Checking> {
-  const { gcs, listings } = cloud;
-  const listed = (): number => gcs.stats.operations.get('objects.list') ?? 0;
-  const before = listed();
-  const { held, release } = listings.hold(FOLDER);
+  const { held, release } = cloud.listings.hold(FOLDER);
+  const answered = cloud.listed.answered(FOLDER);
   const process = fleet.checker();
   started.push({ process, release });
-  await process.whileRunning(held);
   // The listings of both sides begin at once.
-  await process.whileRunning(until(() => listed() > before));
-  // The answer is on its way through the kernel, at most.
-  await delay(ARRIVES_MS);
+  await process.whileRunning(inTime(`${FOLDER} is listed at the source`, held));
+  await process.whileRunning(inTime(`${FOLDER} is listed at the destination`, answered));
   const { lease_owner: leaseOwner, sync_check_in_progress: isInProgress } = await row(cloud);
   if (Number(isInProgress) !== 1 || leaseOwner === null) throw new Error(`nobody compares ${FOLDER}`);
   return { process, leaseOwner, release };
+}
+
+async function compared(cloud: SoakCloud): Promise<void> {
+  while (Number((await row(cloud))['sync_check_in_progress']) !== 0) await delay(50);
+}
+
+async function inTime(what: string, event: Promise<void>): Promise<void> {
+  const ending = new AbortController();
+  const tooLate = delay(WAIT_MS, undefined, { signal: ending.signal }).then(() => {
+    throw new Error(`it does not come to it that ${what}`);
+  });
+  tooLate.catch(() => undefined);
+  try {
+    await Promise.race([event, tooLate]);
+  } finally {
+    ending.abort();
+  }
 }
 
 async function row({ home }: SoakCloud): Promise<Readonly<Record<string, unknown>>> {
