@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { randomInt } from 'node:crypto';
+import { countFindings } from './audit-summary.ts';
 import { MIN_OBJECTS, runSoak } from './run-soak.ts';
 
 const USAGE = `npm run soak -- [--objects N] [--faults N] [--seed N] [--json]
@@ -52,7 +53,8 @@ else {
   for (const [name, { fds, sockets, rssBytes }] of Object.entries(report.peaks)) {
     console.log(`  ${name}: ${fds} descriptors, ${sockets} sockets, ${Math.round(rssBytes / 2 ** 20)} MiB`);
   }
-  console.log(`findings: ${report.findings.length}`);
+  console.log('the audit found:');
+  for (const [what, count] of countFindings(report.findings)) console.log(`  ${String(count).padStart(6)} ${what}`);
   for (const finding of report.findings) console.log(`  ${finding}`);
 }
 process.exitCode = report.findings.length === 0 ? 0 : 1;
