@@ -1,12 +1,6 @@
 /** What is promised of each process at any size of object: `performance.md`. It holds with the launcher's flags. */
 export const MAX_RSS_BYTES = 256 * 1024 * 1024;
 
-/**
- * While a fifth of all exchanges break: what is given up half-way and what it failed of stays until the garbage collector comes.
- * Measured with 20,000 objects: 232 and 277 MiB, with 6,000: 200 MiB.
- */
-export const MAX_RSS_BYTES_WHERE_MUCH_BREAKS = 320 * 1024 * 1024;
-
 /** Beside the transfers: a listing has `list_streams` connections (4) to each side, tokens and checks have one or two each. */
 const OTHER_SOCKETS = 32;
 

@@ -11,7 +11,7 @@ const TICK_MS = 50;
 const file = process.env[MONITOR_FILE_VARIABLE];
 if (file === undefined) throw new Error(`${MONITOR_FILE_VARIABLE} is missing`);
 
-const { pid } = process;
+const { pid, ppid } = process;
 const startedAt = performance.now();
 const uncaught: string[] = [];
 const warnings: string[] = [];
@@ -20,7 +20,7 @@ let longestStallMs = 0;
 let tickedAt = startedAt;
 let delayedMs = delayedByOthersMs();
 
-append({ pid, event: 'start', args: process.argv.slice(2) });
+append({ pid, ppid, event: 'start', args: process.argv.slice(2) });
 
 // With Node's default, a promise that is rejected and not handled is such an error, too.
 process.on('uncaughtExceptionMonitor', (error, origin) => uncaught.push(`${origin}: ${error?.stack ?? String(error)}`));

@@ -15,6 +15,8 @@ export interface Stall {
 
 export interface MonitorStart {
   readonly pid: number;
+  /** Of the process that started it. */
+  readonly ppid: number;
   readonly event: 'start';
   readonly args: readonly string[];
 }
@@ -35,6 +37,8 @@ export interface MonitorEnd {
 /** A process that was started with {@link monitored} variables. */
 export interface MonitoredProcess {
   readonly pid: number;
+  /** Of the process that started it. */
+  readonly ppid: number;
   /** Of its command line. */
   readonly args: readonly string[];
   /** `undefined` while it runs, and where it was killed. */
@@ -62,6 +66,7 @@ export async function readMonitored(file: string): Promise<readonly MonitoredPro
   // A process id may be given anew: the end is the first one after the start.
   return starts.map((start) => ({
     pid: start.pid,
+    ppid: start.ppid,
     args: start.args,
     end: told.slice(told.indexOf(start)).find((line) => line.event === 'end' && line.pid === start.pid) as
       | MonitorEnd

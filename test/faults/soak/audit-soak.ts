@@ -1,6 +1,6 @@
 import { auditObjects, type Discrepancy } from '../audit-objects.ts';
 import { decodeObjectMessage, decodeSubfolderMessage } from '@object-transfer/core/domain/message-codec';
-import { MAX_RSS_BYTES_WHERE_MUCH_BREAKS, maxFds, maxSockets } from '../limits-bounds.ts';
+import { MAX_RSS_BYTES, maxFds, maxSockets } from '../limits-bounds.ts';
 import type { ProcessPeaks } from '../limits-process-watch.ts';
 import { readMonitored } from '../limits-monitor.ts';
 import { DESTINATION_BUCKET, MAX_CONCURRENCY, type SoakCloud } from './soak-cloud.ts';
@@ -155,7 +155,7 @@ function auditLimits(name: string, { fds, sockets, rssBytes }: ProcessPeaks): re
   const bounds: readonly (readonly [string, number, number])[] = [
     ['file descriptors', fds, maxFds(MAX_CONCURRENCY)],
     ['sockets', sockets, maxSockets(MAX_CONCURRENCY)],
-    ['bytes of memory', rssBytes, MAX_RSS_BYTES_WHERE_MUCH_BREAKS],
+    ['bytes of memory', rssBytes, MAX_RSS_BYTES],
   ];
   return bounds
     .filter(([, used, bound]) => used > bound)
@@ -165,13 +165,13 @@ function auditLimits(name: string, { fds, sockets, rssBytes }: ProcessPeaks): re
 /** Who was not killed has told how it fared. */
 async function auditProcesses(
   { monitorFile }: SoakCloud,
-  { killed, suspended }: Circumstances,
+  { killed, left, suspended }: Circumstances,
 ): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const { pid, args, end } of await readMonitored(monitorFile)) {
-    const who = args.join(' ');
+  for (const { pid, ppid, args, end } of await readMonitored(monitorFile)) {
+    const who = `${args.join(' ')} (${pid}, started by ${ppid})`;
     if (end === undefined) {
-      if (!killed.has(pid)) found.push(`${who}: ended without a word`);
+      if (!killed.has(pid) && !left.has(ppid)) found.push(`${who}: ended without a word`);
       continue;
     }
     for (const error of end.uncaught) found.push(`${who}: uncaught: ${error}`);

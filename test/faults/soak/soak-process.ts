@@ -28,6 +28,8 @@ export interface SoakProcessOptions {
 export interface Circumstances {
   /** Process ids that were killed. */
   readonly killed: Set<number>;
+  /** Process ids that did not wait any longer for what they were closing, see `leave-in-time.ts`: what they had started ended with them. */
+  readonly left: Set<number>;
   /** Process ids that were suspended for a while: time stood still for them. */
   readonly suspended: Set<number>;
   /** Nothing is broken: nothing may end with an error. */
@@ -39,6 +41,7 @@ const CONFIGURATION_ERROR = 2;
 const RESTART_MS = 200;
 /** How long a start takes on a busy machine. */
 const YOUNG_MS = 10_000;
+const LEFT = /leaving; what is held comes back by itself/;
 /** Words of errors that nobody has caught, or foreseen. */
 const UNCAUGHT = /unhandled|uncaught|TypeError|ReferenceError|ERR_ASSERTION|RangeError|UNEXPECTED/i;
 
@@ -158,6 +161,7 @@ export class SoakProcess {
   /** 1 and 3 are what a command ends with when services fail it for too long, or when it is stopped with work left. */
   #judge({ exitCode, signal, stderr }: CommandResult, pid: number): void {
     const said = UNCAUGHT.exec(stderr);
+    if (LEFT.test(stderr)) this.#circumstances.left.add(pid);
     const mayFail = !this.#circumstances.isPeace && (exitCode === 1 || exitCode === 3);
     const isKilled = signal === 'SIGKILL' && this.#circumstances.killed.has(pid);
     // Told to end before it was able to hear it: that is Node's own way to end, and nothing was in hand.

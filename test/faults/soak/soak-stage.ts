@@ -13,7 +13,12 @@ const ENDLESS_MS = 3_600_000;
 
 /** Lets processes run beside each other until a part of the migration is done, and looks at what they use. */
 export class SoakStages {
-  readonly circumstances: Circumstances = { killed: new Set(), suspended: new Set(), isPeace: false };
+  readonly circumstances: Circumstances = {
+    killed: new Set(),
+    left: new Set(),
+    suspended: new Set(),
+    isPeace: false,
+  };
   /** What was wrong with processes, a line each. */
   readonly findings: string[] = [];
   readonly #cloud: SoakCloud;
