@@ -5,7 +5,7 @@ import type { Subfolder } from '@object-transfer/core/domain/subfolder';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { expectExitCode, type CommandResult, type RunningCommand } from '../e2e/command.ts';
 import { expectDrained, expectMirrored, rowsOf, until } from './fleet-audit.ts';
-import { dumped, publishObjectMessages } from './fleet-beginnings.ts';
+import { dumped, publishObjectMessages, publishSubfolderMessages } from './fleet-beginnings.ts';
 import { FaultRig, type Flow, type ModuleName } from './fleet-rig.ts';
 import { endWhenDone, expectDone, STORIES } from './fleet-stories.ts';
 
@@ -53,6 +53,8 @@ interface WorkerAbsence extends Absence {
   readonly flow: Flow;
   /** What is not done yet: objects, or rows. */
   readonly left: () => Promise<number>;
+  /** Publishes what it may have in its hands already once more. */
+  readonly publish: () => Promise<void>;
 }
 
 async function countRows(isCounted: (row: Subfolder) => boolean): Promise<number> {
@@ -73,18 +75,21 @@ const OF_WORKERS: readonly WorkerAbsence[] = [
     flow: 'objects',
     moment: /^GCS POST .*\/upload\//,
     left: async () => rig.source.size - (await rig.source.found()).size,
+    publish: () => publishObjectMessages(rig, dirKeys),
   },
   {
     module: 'worker syncCheck',
     flow: 'checks',
     moment: /^SQL update .*sync_check_last_end/i,
     left: () => countRows((row) => row.syncCheckFrequency === 0),
+    publish: () => publishSubfolderMessages(rig, 'checks', dirKeys),
   },
   {
     module: 'worker rsync',
     flow: 'repairs',
     moment: /^SQL update .*rsync_last_end/i,
     left: () => countRows((row) => row.rsyncFrequency === 0),
+    publish: () => publishSubfolderMessages(rig, 'repairs', dirKeys),
   },
 ];
 
@@ -113,7 +118,7 @@ describe('Pub/Sub that goes away and comes back', () => {
 
   it.each(OF_WORKERS)(
     'finds $module at its work, which takes the rest from it afterwards',
-    async ({ module, flow, moment, left }) => {
+    async ({ module, flow, moment, left, publish }) => {
       await STORIES[module].begin(rig, dirKeys);
       const all = await left();
       const reached = rig.moments.next(moment);
@@ -126,6 +131,8 @@ describe('Pub/Sub that goes away and comes back', () => {
       await worker.whileRunning(until(async () => (await left()) < all));
       rig.passQueueTime();
       await rig.fleet.pubsub.comeBack();
+      // It may have had all of the messages.
+      await publish();
       await worker.whileRunning(untilTaken(flow));
       const counters = countersOf(await endWhenDone(rig, module, worker));
       expect(counters['objectsFailed'] ?? counters['subfoldersFailed']).toBe(0);
