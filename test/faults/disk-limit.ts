@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmdirSync } from 'node:fs';
 import { chmod, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 /**
@@ -14,8 +17,11 @@ export async function nodeWithFileLimit(file: string, maxKib: number): Promise<s
   return file;
 }
 
-/** Whether this process may mount file systems. */
-export const canMount = process.getuid?.() === 0 && spawnSync('mount', ['--version']).status === 0;
+/** From now on nothing that a process writes to a file arrives there, whenever it has opened it: each write fails (`EFBIG`). */
+export function refuseWrites({ pid }: { readonly pid: number }): void {
+  // The soft limit; Node ignores the signal that would come with it.
+  run('prlimit', '--pid', `${pid}`, '--fsize=0:');
+}
 
 /** A disk of its own, under an empty directory. Disposing of it takes it away. */
 export class SmallDisk implements Disposable {
@@ -24,11 +30,26 @@ export class SmallDisk implements Disposable {
   /** @throws Error where it cannot be mounted */
   constructor(directory: string, size: string) {
     this.#directory = directory;
-    mount('-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', directory);
+    run('mount', '-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', directory);
   }
 
   [Symbol.dispose](): void {
     spawnSync('umount', [this.#directory]);
+  }
+}
+
+/** Whether this process may mount file systems: in many a container root may not. */
+export const canMount = process.getuid?.() === 0 && mountsSomething();
+
+function mountsSomething(): boolean {
+  const directory = mkdtempSync(join(tmpdir(), 'mount-'));
+  try {
+    using _ = new SmallDisk(directory, '64k');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmdirSync(directory);
   }
 }
 
@@ -38,14 +59,14 @@ export async function makeReadOnly(directory: string): Promise<Disposable> {
     await chmod(directory, 0o555);
     return { [Symbol.dispose]: () => void spawnSync('chmod', ['755', directory]) };
   }
-  mount('--bind', directory, directory);
-  mount('-o', 'remount,bind,ro', directory);
+  run('mount', '--bind', directory, directory);
+  run('mount', '-o', 'remount,bind,ro', directory);
   return { [Symbol.dispose]: () => void spawnSync('umount', [directory]) };
 }
 
-function mount(...args: readonly string[]): void {
-  const { status, stderr } = spawnSync('mount', args);
-  if (status !== 0) throw new Error(`mount: ${stderr.toString()}`);
+function run(program: string, ...args: readonly string[]): void {
+  const { status, stderr } = spawnSync(program, args);
+  if (status !== 0) throw new Error(`${program}: ${stderr.toString()}`);
 }
 
 /** What SQLite finds wrong with a file that nobody has open; `ok` where nothing is. */

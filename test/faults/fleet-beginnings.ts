@@ -1,4 +1,5 @@
 import { encodeObjectMessage, encodeSubfolderMessage } from '@object-transfer/core/domain/message-codec';
+import type { SubfolderLease } from '@object-transfer/core/ports/state-store';
 import { publishTo } from '../e2e/pubsub-client.ts';
 import type { FaultRig } from './fleet-rig.ts';
 
@@ -79,11 +80,20 @@ export async function foundUnequal(
   isMissing: (name: string) => boolean,
 ): Promise<void> {
   await transferred(rig, dirKeys, isMissing);
-  for (const dirKey of dirKeys) {
-    const lease = await rig.store.startSyncCheck(dirKey, 'before', LEASE_MS);
-    if (lease === undefined) throw new Error(`${dirKey} is busy`);
-    await rig.store.finishSyncCheck(lease, { figures: NOTHING_THERE });
-  }
+  for (const dirKey of dirKeys) await findUnequal(rig, dirKey);
+}
+
+/** A comparison finds what is not equal. */
+export async function findUnequal(rig: FaultRig, dirKey: string): Promise<void> {
+  const lease = await startComparison(rig, dirKey);
+  await rig.store.finishSyncCheck(lease, { figures: NOTHING_THERE });
+}
+
+/** As a worker begins one. @throws Error where somebody else is at work on the row */
+export async function startComparison(rig: FaultRig, dirKey: string): Promise<SubfolderLease> {
+  const lease = await rig.store.startSyncCheck(dirKey, 'before', LEASE_MS);
+  if (lease === undefined) throw new Error(`${dirKey} is busy`);
+  return lease;
 }
 
 /** As {@link foundUnequal}, with a message for each repair. */

@@ -1,16 +1,13 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { status } from '@grpc/grpc-js';
+import type { Subfolder } from '@object-transfer/core/domain/subfolder';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RunningCommand } from '../e2e/command.ts';
-import {
-  expectAtRest,
-  expectDrained,
-  expectMirrored,
-  expectVerified,
-  publishedKeys,
-  rowsOf,
-  until,
-} from './fleet-audit.ts';
-import { checksPublished, dumped, published, publishObjectMessages } from './fleet-beginnings.ts';
-import { FaultRig } from './fleet-rig.ts';
+import { expectExitCode, type CommandResult, type RunningCommand } from '../e2e/command.ts';
+import { expectDrained, expectMirrored, rowsOf, until } from './fleet-audit.ts';
+import { dumped, publishObjectMessages, publishSubfolderMessages } from './fleet-beginnings.ts';
+import { FaultRig, type Flow, type ModuleName } from './fleet-rig.ts';
+import { endWhenDone, expectDone, STORIES } from './fleet-stories.ts';
 
 let rig: FaultRig;
 let dirKeys: readonly string[];
@@ -20,51 +17,157 @@ beforeEach(async () => {
 });
 afterEach(() => rig[Symbol.asyncDispose]());
 
-async function stop(worker: RunningCommand): Promise<Readonly<Record<string, number>>> {
-  worker.kill('SIGTERM');
-  const result = await worker.ended;
-  expect(result).toMatchObject({ exitCode: 0 });
-  return JSON.parse(result.stdout) as Readonly<Record<string, number>>;
+/** In the place of Pub/Sub is nobody who understands, until somebody has asked. */
+async function beAwayUntilMissed(running: RunningCommand): Promise<void> {
+  const { pubsub } = rig.fleet;
+  await pubsub.goAway();
+  const deaf = createServer((socket) => socket.destroy()).listen(pubsub.port, '127.0.0.1');
+  await running.whileRunning(once(deaf, 'connection').then(() => undefined));
+  deaf.close();
+  await once(deaf, 'close');
 }
 
-function sumOf(counters: readonly Readonly<Record<string, number>>[], name: string): number {
+interface Absence {
+  readonly module: ModuleName;
+  /** Held while Pub/Sub goes away. */
+  readonly moment: RegExp;
+}
+
+interface PublisherAbsence extends Absence {
+  readonly isMarked: (row: Subfolder) => boolean;
+}
+
+const CLAIM = /^SQL select .*skip locked/i;
+
+const OF_PUBLISHERS: readonly PublisherAbsence[] = [
+  {
+    module: 'publisher objects',
+    moment: /^S3 GET .*prefix=photos%2Fa%2F/,
+    isMarked: (row) => row.cdnTransferPublished,
+  },
+  { module: 'publisher sync-check', moment: CLAIM, isMarked: (row) => row.syncCheckPublished },
+  { module: 'publisher rsync', moment: CLAIM, isMarked: (row) => row.rsyncPublished },
+];
+
+interface WorkerAbsence extends Absence {
+  readonly flow: Flow;
+  /** What is not done yet: objects, or rows. */
+  readonly left: () => Promise<number>;
+  /** Publishes what it may have in its hands already once more. */
+  readonly publish: () => Promise<void>;
+}
+
+async function countRows(isCounted: (row: Subfolder) => boolean): Promise<number> {
+  return (await rowsOf(rig)).filter(isCounted).length;
+}
+
+/** What came again while somebody was still at work on it was handed back, and rests for a while. */
+function untilTaken(flow: Flow): Promise<void> {
+  return until(() => {
+    if (rig.queue(flow).outstanding === 0) rig.passQueueTime();
+    return rig.isDrained(flow);
+  });
+}
+
+const OF_WORKERS: readonly WorkerAbsence[] = [
+  {
+    module: 'worker cdnTransfer',
+    flow: 'objects',
+    moment: /^GCS POST .*\/upload\//,
+    left: async () => rig.source.size - (await rig.source.found()).size,
+    publish: () => publishObjectMessages(rig, dirKeys),
+  },
+  {
+    module: 'worker syncCheck',
+    flow: 'checks',
+    moment: /^SQL update .*sync_check_last_end/i,
+    left: () => countRows((row) => row.syncCheckFrequency === 0),
+    publish: () => publishSubfolderMessages(rig, 'checks', dirKeys),
+  },
+  {
+    module: 'worker rsync',
+    flow: 'repairs',
+    moment: /^SQL update .*rsync_last_end/i,
+    left: () => countRows((row) => row.rsyncFrequency === 0),
+    publish: () => publishSubfolderMessages(rig, 'repairs', dirKeys),
+  },
+];
+
+describe('Pub/Sub that goes away and comes back', () => {
+  it.each(OF_PUBLISHERS)(
+    'keeps $module waiting, which marks nothing that is not confirmed',
+    async ({ module, moment, isMarked }) => {
+      // A single row: whoever asks for Pub/Sub then, asks for its sake.
+      const rows = ['a/'];
+      await STORIES[module].begin(rig, rows);
+      const reached = rig.moments.next(moment);
+      await using publisher = rig.start(module);
+      await publisher.whileRunning(reached.then(() => undefined));
+      const missed = beAwayUntilMissed(publisher);
+      (await reached).release('pass');
+      await missed;
+      expect(await countRows(isMarked)).toBe(0);
+      // What Pub/Sub takes first, it does not confirm.
+      rig.fleet.pubsub.faults.storeButRefuse({ code: status.UNAVAILABLE, times: 1 });
+      await rig.fleet.pubsub.comeBack();
+      expect(await endWhenDone(rig, module, publisher)).toMatchObject({ exitCode: 0 });
+      expect(rig.fleet.pubsub.faults.refusedAfterStoring).toBe(1);
+      await expectDone(rig, module, rows);
+    },
+  );
+
+  it.each(OF_WORKERS)(
+    'finds $module at its work, which takes the rest from it afterwards',
+    async ({ module, flow, moment, left, publish }) => {
+      await STORIES[module].begin(rig, dirKeys);
+      const all = await left();
+      const reached = rig.moments.next(moment);
+      await using worker = rig.start(module);
+      await worker.whileRunning(reached.then(() => undefined));
+      const missed = beAwayUntilMissed(worker);
+      (await reached).release('pass');
+      await missed;
+      // What is in its hands is done, and cannot be acked.
+      await worker.whileRunning(until(async () => (await left()) < all));
+      rig.passQueueTime();
+      await rig.fleet.pubsub.comeBack();
+      // It may have had all of the messages.
+      await publish();
+      await worker.whileRunning(untilTaken(flow));
+      const counters = countersOf(await endWhenDone(rig, module, worker));
+      expect(counters['objectsFailed'] ?? counters['subfoldersFailed']).toBe(0);
+      await expectDone(rig, module, dirKeys);
+    },
+  );
+});
+
+type Counters = Readonly<Record<string, number>>;
+
+/** Of a worker that has ended well. */
+function countersOf(result: CommandResult): Counters {
+  expectExitCode(result, 0);
+  return JSON.parse(result.stdout) as Counters;
+}
+
+async function stop(worker: RunningCommand): Promise<Counters> {
+  worker.kill('SIGTERM');
+  return countersOf(await worker.ended);
+}
+
+function sumOf(counters: readonly Counters[], name: string): number {
   return counters.reduce((sum, { [name]: count = Number.NaN }) => sum + count, 0);
 }
 
-describe('Pub/Sub that goes away and comes back', () => {
-  it('keeps a publisher waiting, which marks nothing that is not confirmed', async () => {
-    await dumped(rig, dirKeys);
-    const reached = rig.moments.next(/^S3 GET .*prefix=photos%2Fa%2F/);
-    await using publisher = rig.start('publisher objects');
-    await publisher.whileRunning(reached.then(() => rig.fleet.pubsub.goAway()));
-    (await reached).release('pass');
-    // The first call has failed, and others follow.
-    const confirming = rig.moments.next(/^SQL update .*objects_published/i);
-    await rig.fleet.pubsub.comeBack();
-    (await confirming).release('pass');
-    expect(await publisher.ended).toMatchObject({ exitCode: 0 });
-    const rows = await rowsOf(rig);
-    expect(rows.filter((row) => !row.cdnTransferPublished)).toEqual([]);
-    const keys = dirKeys.flatMap((dirKey) => rig.source.listed(dirKey).map(({ key }) => key));
-    expect(await publishedKeys(rig)).toEqual(new Set(keys));
-  });
+interface Repetition {
+  readonly module: ModuleName;
+  readonly flow: Flow;
+  readonly timesDone: (row: Subfolder) => number;
+}
 
-  it('finds a worker at its work, which takes the rest from it afterwards', async () => {
-    await published(rig, dirKeys);
-    const reached = rig.moments.next(/^GCS POST .*\/upload\//);
-    await using worker = rig.start('worker cdnTransfer');
-    await worker.whileRunning(reached.then(() => rig.fleet.pubsub.goAway()));
-    (await reached).release('pass');
-    // What is in its hands arrives, and cannot be acked.
-    await worker.whileRunning(until(async () => (await rig.source.found()).size > 0));
-    rig.passQueueTime();
-    await rig.fleet.pubsub.comeBack();
-    await worker.whileRunning(until(() => rig.isDrained('objects')));
-    expect(await stop(worker)).toMatchObject({ objectsFailed: 0 });
-    expectDrained(rig, 'objects');
-    await expectMirrored(rig);
-  });
-});
+const REPETITIONS: readonly Repetition[] = [
+  { module: 'worker syncCheck', flow: 'checks', timesDone: (row) => row.syncCheckFrequency },
+  { module: 'worker rsync', flow: 'repairs', timesDone: (row) => row.rsyncFrequency },
+];
 
 describe('Pub/Sub that delivers in any order, twice, again, and long after the work was done', () => {
   it('has each object transferred once by workers, who skip what they are given again', async () => {
@@ -92,21 +195,22 @@ describe('Pub/Sub that delivers in any order, twice, again, and long after the w
     expect(sumOf(counters, 'objectsFailed')).toBe(0);
   });
 
-  it('has each subfolder compared once, and skipped when it comes again', async () => {
-    await checksPublished(rig, dirKeys);
-    const { faults } = rig.fleet.pubsub;
-    faults.lateDuplicates = dirKeys.length;
-    faults.lateDuplicateDelayMs = 60_000;
-    await using worker = rig.start('worker syncCheck');
-    await worker.whileRunning(until(() => rig.queue('checks').acked === dirKeys.length));
-    const before = await rowsOf(rig);
-    expect(before.map(({ syncCheckFrequency }) => syncCheckFrequency)).toEqual(dirKeys.map(() => 1));
-    rig.passQueueTime();
-    await worker.whileRunning(until(() => rig.queue('checks').acked === 2 * dirKeys.length));
-    expect(await stop(worker)).toMatchObject({ subfoldersDone: dirKeys.length, subfoldersSkipped: dirKeys.length });
-    expect(await rowsOf(rig)).toEqual(before);
-    expectDrained(rig, 'checks');
-    await expectAtRest(rig);
-    await expectVerified(rig);
-  });
+  it.each(REPETITIONS)(
+    'has $module do each subfolder once, and skip it when it comes again',
+    async ({ module, flow, timesDone }) => {
+      await STORIES[module].begin(rig, dirKeys);
+      const { faults } = rig.fleet.pubsub;
+      faults.lateDuplicates = dirKeys.length;
+      faults.lateDuplicateDelayMs = 60_000;
+      await using worker = rig.start(module);
+      await worker.whileRunning(until(() => rig.queue(flow).acked === dirKeys.length));
+      const before = await rowsOf(rig);
+      expect(before.map(timesDone)).toEqual(dirKeys.map(() => 1));
+      rig.passQueueTime();
+      await worker.whileRunning(until(() => rig.queue(flow).acked === 2 * dirKeys.length));
+      expect(await stop(worker)).toMatchObject({ subfoldersDone: dirKeys.length, subfoldersSkipped: dirKeys.length });
+      expect(await rowsOf(rig)).toEqual(before);
+      await expectDone(rig, module, dirKeys);
+    },
+  );
 });

@@ -1,17 +1,20 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunningCommand } from '../e2e/command.ts';
 import { DESTINATION_BUCKET } from '../e2e/rehearsal.ts';
-import { expectAtRest, expectMirrored, expectVerified, rowsOf, until } from './fleet-audit.ts';
+import { expectAtRest, expectMirrored, expectVerified, publishedDirs, rowsOf, until } from './fleet-audit.ts';
 import {
   dumped,
+  findUnequal,
   foundUnequal,
   publishObjectMessages,
   publishSubfolderMessages,
+  startComparison,
   transferred,
 } from './fleet-beginnings.ts';
 import type { Moment } from './fleet-moments.ts';
-import { FaultRig, type Flow, type ModuleName } from './fleet-rig.ts';
+import { FaultRig, type ModuleName } from './fleet-rig.ts';
 import { DESTINATION_ROOT } from './fleet-source.ts';
+import { endWhenDone } from './fleet-stories.ts';
 
 /*
  * A process that stands still for longer than its leases (SIGSTOP, a VM that is moved, a laptop that is closed) wakes up with
@@ -26,15 +29,16 @@ beforeEach(async () => {
 });
 afterEach(() => cleanup.disposeAsync());
 
+interface Asleep {
+  readonly sleeper: RunningCommand;
+  readonly moment: Moment;
+}
+
 /**
  * Starts a module and lets it fall asleep at a moment. Its connections to Pub/Sub do not survive that.
  * @param give gives a worker its messages, once it has looked at whether it can work
  */
-async function fallAsleep(
-  module: ModuleName,
-  at: RegExp,
-  give?: () => Promise<void>,
-): Promise<{ sleeper: RunningCommand; moment: Moment }> {
+async function fallAsleep(module: ModuleName, at: RegExp, give?: () => Promise<void>): Promise<Asleep> {
   const sleeper = cleanup.use(rig.start(module));
   if (give !== undefined) await sleeper.waitForOutput('taking messages');
   const reached = rig.moments.next(at);
@@ -46,14 +50,9 @@ async function fallAsleep(
 }
 
 /** Another process of the module does what there is. */
-async function other(module: ModuleName, flow?: Flow): Promise<void> {
+async function other(module: ModuleName): Promise<void> {
   await using running = rig.start(module);
-  if (flow !== undefined) {
-    await running.waitForOutput('taking messages');
-    await running.whileRunning(until(() => rig.isDrained(flow)));
-    running.kill('SIGTERM');
-  }
-  expect(await running.ended).toMatchObject({ exitCode: 0 });
+  expect(await endWhenDone(rig, module, running)).toMatchObject({ exitCode: 0 });
 }
 
 function table(): Promise<readonly Record<string, unknown>[]> {
@@ -81,6 +80,15 @@ async function wakeToTheEnd(sleeper: RunningCommand): Promise<string> {
   return woken.stdout;
 }
 
+/** Wakes somebody up who is the only one of its kind, and whose place another one has taken. It says so. */
+async function wakeReplaced({ sleeper, moment }: Asleep): Promise<void> {
+  sleeper.kill('SIGCONT');
+  moment.release('pass');
+  const woken = await sleeper.ended;
+  expect(woken.exitCode).toBe(3);
+  expect(woken.stderr).toContain('another run has taken over');
+}
+
 describe('what a sleeper held is done by others, and it changes nothing of that when it wakes up:', () => {
   it('publisher objects, which says whose leases it lost', async () => {
     await dumped(rig, rig.source.putTree(['a/', 'b/']));
@@ -105,6 +113,35 @@ describe('what a sleeper held is done by others, and it changes nothing of that 
     expect(await table()).toEqual(before);
   });
 
+  it('publisher sync-check, which leaves alone what a worker compares by now', async () => {
+    await transferred(rig, ['a/']);
+    const asleep = await fallAsleep('publisher sync-check', /^SQL update .* set `sync_check_published`/i);
+    await rig.passTime();
+    await other('publisher sync-check');
+    const lease = await startComparison(rig, 'a/');
+    const before = await table();
+    await wakeReplaced(asleep);
+    expect(await table()).toEqual(before);
+    expect(await rig.store.releaseSyncCheck(lease)).toBe(true);
+  });
+
+  it('publisher rsync, which does not hide that a row is to be repaired once more', async () => {
+    rig.source.put('a/object');
+    await foundUnequal(rig, ['a/'], () => true);
+    const asleep = await fallAsleep('publisher rsync', /^SQL update .* set `rsync_published`/i);
+    expect(await publishedDirs(rig, 'repairs')).toEqual(new Set(['a/']));
+    await rig.passTime();
+    await other('publisher rsync');
+    await other('worker rsync');
+    await expectVerified(rig);
+    rig.source.put('a/later');
+    await findUnequal(rig, 'a/');
+    await wakeReplaced(asleep);
+    // Before it is told of the other it may claim the row anew: then there is a message.
+    const isPublished = rig.queue('repairs').waiting > 0;
+    expect(await rowsOf(rig)).toMatchObject([{ dirKey: 'a/', rsyncPublished: isPublished }]);
+  });
+
   it('worker cdnTransfer, with the bytes of an object that is another one now', async () => {
     await dumped(rig, ['']);
     rig.source.put('object');
@@ -117,7 +154,7 @@ describe('what a sleeper held is done by others, and it changes nothing of that 
     rig.source.put('object', 'its second version', 1000);
     await publishObjectMessages(rig, ['']);
     rig.passQueueTime();
-    await other('worker cdnTransfer', 'objects');
+    await other('worker cdnTransfer');
     await expectMirrored(rig);
     const { acked } = rig.queue('objects');
     const generation = generationOf('object');
@@ -136,7 +173,7 @@ describe('what a sleeper held is done by others, and it changes nothing of that 
     );
     rig.source.mirror();
     await rig.passTime();
-    await other('worker syncCheck', 'checks');
+    await other('worker syncCheck');
     await expectVerified(rig);
     const before = await table();
     moment.release('pass');
@@ -156,7 +193,7 @@ describe('what a sleeper held is done by others, and it changes nothing of that 
     await until(() => rig.fleet.rehearsal.cdn.cachedBytes() > 0);
     rig.source.put('a/object 0', 'its second version', 1000);
     await rig.passTime();
-    await other('worker rsync', 'repairs');
+    await other('worker rsync');
     await expectMirrored(rig);
     await expectVerified(rig);
     const before = await table();
@@ -170,16 +207,12 @@ describe('what a sleeper held is done by others, and it changes nothing of that 
 
   it('dump, in the midst of adding its rows, which then says so', async () => {
     const dirKeys = rig.source.putTree();
-    const { sleeper, moment } = await fallAsleep('dump', /^SQL insert into .*dir_key/i);
+    const asleep = await fallAsleep('dump', /^SQL insert into .*dir_key/i);
     await rig.passTime();
     await other('dump');
     await rig.fleet.home.query(`UPDATE ${rig.fleet.table} SET initial_transfer = FALSE WHERE dir_key = 'a/'`);
     const before = await table();
-    sleeper.kill('SIGCONT');
-    moment.release('pass');
-    const woken = await sleeper.ended;
-    expect(woken.exitCode).toBe(3);
-    expect(woken.stderr).toContain('another run has taken over');
+    await wakeReplaced(asleep);
     expect(await table()).toEqual(before);
     expect((await rowsOf(rig)).map(({ dirKey }) => dirKey)).toEqual(dirKeys);
     await expectAtRest(rig);

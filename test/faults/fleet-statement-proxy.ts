@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { TcpRelay, type RelayedConnection } from '../services/tcp-relay.ts';
 import type { Verdict } from './fleet-moments.ts';
 
 /** Commands that carry a statement. @see https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase.html */
@@ -9,45 +8,29 @@ const HEADER_BYTES = 4;
 
 /** Stands between programs and their MySQL server, and asks about each statement before it goes on. */
 export class StatementProxy implements AsyncDisposable {
-  readonly port: number;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #relay: TcpRelay;
   readonly #see: (what: string) => Promise<Verdict>;
 
-  private constructor(server: Server, see: (what: string) => Promise<Verdict>) {
-    this.#server = server;
-    this.port = (server.address() as AddressInfo).port;
+  private constructor(relay: TcpRelay, see: (what: string) => Promise<Verdict>) {
+    this.#relay = relay;
     this.#see = see;
+    relay.forward = (connection) => this.#forward(connection);
   }
 
   /** @param see told `SQL ` and the statement, or its number where it was prepared before */
   static async start(serverPort: number, see: (what: string) => Promise<Verdict>): Promise<StatementProxy> {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const proxy = new StatementProxy(server, see);
-    server.on('connection', (client) => proxy.#forward(client, connect(serverPort, '127.0.0.1')));
-    return proxy;
+    return new StatementProxy(await TcpRelay.start(serverPort), see);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
-    await once(this.#server, 'close');
+  get port(): number {
+    return this.#relay.port;
   }
 
-  #forward(client: Socket, server: Socket): void {
-    const end = (): void => {
-      client.destroy();
-      server.destroy();
-    };
-    for (const socket of [client, server]) {
-      this.#sockets.add(socket);
-      socket.on('error', end);
-      socket.on('close', () => {
-        this.#sockets.delete(socket);
-        end();
-      });
-    }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#relay.close();
+  }
+
+  #forward({ client, server, end }: RelayedConnection): void {
     server.on('data', (data) => client.write(data));
     const forward = async (packet: Buffer, before: Promise<void>): Promise<void> => {
       await before;

@@ -1,28 +1,23 @@
-import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { TcpRelay, type RelayedConnection } from './tcp-relay.ts';
 
 /** Stands between a program and its server, and can lose what the server answers, as a network does. */
 export class MariadbProxy {
-  readonly port: number;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #relay: TcpRelay;
   #losing: RegExp | undefined;
   #stalls = false;
   readonly #withheld = Promise.withResolvers<void>();
 
-  private constructor(server: Server, port: number) {
-    this.#server = server;
-    this.port = port;
+  private constructor(relay: TcpRelay) {
+    this.#relay = relay;
+    relay.forward = (connection) => this.#forward(connection);
   }
 
   static async start(serverPort: number): Promise<MariadbProxy> {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('no port');
-    const proxy = new MariadbProxy(server, address.port);
-    server.on('connection', (client) => proxy.#forward(client, connect(serverPort, '127.0.0.1')));
-    return proxy;
+    return new MariadbProxy(await TcpRelay.start(serverPort));
+  }
+
+  get port(): number {
+    return this.#relay.port;
   }
 
   /** The next statement that matches reaches the server, is answered, and its connection ends before the answer arrives. */
@@ -42,7 +37,7 @@ export class MariadbProxy {
 
   /** Breaks every connection that is open now. */
   cut(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    this.#relay.cut();
   }
 
   /** From now on nothing is forwarded, and nothing is closed. */
@@ -55,27 +50,12 @@ export class MariadbProxy {
     return this.#withheld.promise;
   }
 
-  async close(): Promise<void> {
-    if (!this.#server.listening) return;
-    this.cut();
-    this.#server.close();
-    await once(this.#server, 'close');
+  close(): Promise<void> {
+    return this.#relay.close();
   }
 
-  #forward(client: Socket, server: Socket): void {
+  #forward({ client, server, end }: RelayedConnection): void {
     let isLosing = false;
-    const end = (): void => {
-      client.destroy();
-      server.destroy();
-    };
-    for (const socket of [client, server]) {
-      this.#sockets.add(socket);
-      socket.on('error', end);
-      socket.on('close', () => {
-        this.#sockets.delete(socket);
-        end();
-      });
-    }
     client.on('data', (data: Buffer) => {
       if (this.#stalls) {
         this.#withheld.resolve();
