@@ -34,8 +34,8 @@ const AWS = {
   aws_session_token: 'FwoGZXIvYXdzEBYaDsessionTokenOfTheTest/+==',
 };
 const PASSWORD = 'correct horse "battery" \\staple';
-/** Emulators are sent none: this one stands for that of every Google service. */
-const ACCESS_TOKEN = 'ya29.c.b0Aaekm1Kexample-of-a-token-0123456789';
+/** Emulators are sent none: this one stands for that of every Google service. It has no form of its own, as a federation's may. */
+const ACCESS_TOKEN = 'b0Aaekm1Kexample-of-a-token-0123456789';
 /** Beyond the multipart uploads, with an ETag that is no MD5: it moves in an upload session. */
 const SESSION_BYTES = 1_100_000;
 
