@@ -22,6 +22,12 @@ function start(...args: readonly string[]): RunningCommand {
   return new RunningCommand(args, { cwd: directory, environment });
 }
 
+/** A process stands still until this is disposed of. */
+function suspended(pid: number): Disposable {
+  process.kill(pid, 'SIGSTOP');
+  return { [Symbol.dispose]: () => void process.kill(pid, 'SIGCONT') };
+}
+
 /** Messages that are being worked on, by the state of the demo that runs. */
 async function messagesInHand(): Promise<number> {
   const folder = (await readdir(join(directory, 'tmp'))).find((name) => name.startsWith('object-transfer-demo-'));
@@ -61,14 +67,15 @@ describe('demo at its work', () => {
   it('ends at once on the second signal, with exit code 143, and its servers with it', async () => {
     await using demo = await startDemoAtWork();
     const [cloud = 0] = await demo.childPids();
-    // Nothing that is under way is answered any more.
-    process.kill(cloud, 'SIGSTOP');
-    await expectWorkInHand();
-    demo.kill('SIGTERM');
-    await demo.waitForOutput('stopping: ');
-    demo.kill('SIGTERM');
-    await vi.waitFor(() => expect(() => process.kill(demo.pid, 0)).toThrow('ESRCH'), { timeout: 100_000 });
-    process.kill(cloud, 'SIGCONT');
+    {
+      // Nothing that is under way is answered any more.
+      using _ = suspended(cloud);
+      await expectWorkInHand();
+      demo.kill('SIGTERM');
+      await demo.waitForOutput('stopping: ');
+      demo.kill('SIGTERM');
+      await vi.waitFor(() => expect(() => process.kill(demo.pid, 0)).toThrow('ESRCH'), { timeout: 100_000 });
+    }
     // Not before its servers have: they write to the same stderr.
     expect(await demo.ended).toMatchObject({ exitCode: 143, signal: null });
   });
@@ -91,13 +98,14 @@ describe('local-cloud', () => {
     await using cloud = start('local-cloud', '--fleet', '--json');
     await cloud.waitForOutput('"fleet"');
     const [database = 0] = await cloud.childPids();
-    process.kill(database, 'SIGSTOP');
-    cloud.kill('SIGTERM');
-    await cloud.waitForOutput('stopping: ');
-    cloud.kill('SIGTERM');
-    expect(await cloud.ended).toMatchObject({ exitCode: 143, signal: null });
-    expect(await readdir(join(directory, 'tmp'))).toEqual([expect.stringContaining('mariadb-')]);
-    process.kill(database, 'SIGCONT');
+    {
+      using _ = suspended(database);
+      cloud.kill('SIGTERM');
+      await cloud.waitForOutput('stopping: ');
+      cloud.kill('SIGTERM');
+      expect(await cloud.ended).toMatchObject({ exitCode: 143, signal: null });
+      expect(await readdir(join(directory, 'tmp'))).toEqual([expect.stringContaining('mariadb-')]);
+    }
     // Its directory goes when it has ended.
     await vi.waitFor(async () => expect(await readdir(join(directory, 'tmp'))).toEqual([]), { timeout: 100_000 });
   });
