@@ -1,6 +1,14 @@
 import type { RetryPolicy } from '@object-transfer/core/runtime/retry';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { brokenConnections, endings, STATUSES, type FaultRow } from './http-fault-rows.ts';
+import {
+  brokenConnections,
+  endings,
+  refusals,
+  refusalsToWaitFor,
+  SOURCE_CODES,
+  type FaultRow,
+  type RefusalRows,
+} from './http-fault-rows.ts';
 import { HttpFaultRig, IMPATIENT, OBJECT_KINDS, type ObjectKind } from './http-fault-rig.ts';
 import type { HttpFault } from './http-fault.ts';
 
@@ -23,27 +31,8 @@ function lie(name: string, value: string | undefined): HttpFault {
   return { kind: 'lie', headers: { [name]: value } };
 }
 
-const CODES: Readonly<Record<number, string>> = {
-  400: 'SOURCE_REJECTED',
-  403: 'SOURCE_FORBIDDEN',
-  404: 'SOURCE_NOT_FOUND',
-  408: 'SOURCE_UNAVAILABLE',
-  412: 'SOURCE_CHANGED',
-  416: 'SOURCE_CHANGED',
-  429: 'SOURCE_THROTTLED',
-  500: 'SOURCE_UNAVAILABLE',
-  502: 'SOURCE_UNAVAILABLE',
-  503: 'SOURCE_THROTTLED',
-  504: 'SOURCE_UNAVAILABLE',
-};
-
-function refusalRow({ status, retryAfter }: (typeof STATUSES)[number]): FaultRow {
-  const always = CODES[status] ?? '';
-  const what = `is a ${status} of S3${retryAfter === undefined ? '' : ' with Retry-After'}`;
-  const twice = status === 400 || status === 403 ? always : 'transferred';
-  return { what, fault: { kind: 'status', by: 's3', status, retryAfter }, twice, always };
-}
-
+/** A copy that is not there, or that was changed, may be a cached refusal: S3 is asked past the cache. */
+const OF_S3: RefusalRows = { by: 's3', codes: SOURCE_CODES, final: [400, 403] };
 const DENIED = 'SOURCE_SIGNATURE_REJECTED';
 const CORRUPT = { always: 'DESTINATION_CHECKSUM_REJECTED', kinds: WITH_MD5 };
 const WRONG_RANGE = { always: 'SOURCE_RANGE_NOT_HONOURED', kinds: RANGED };
@@ -66,7 +55,8 @@ const ROWS: readonly FaultRow[] = [
   { what: 'is whole for a range', fault: { kind: 'wholeForRange' }, ...WRONG_RANGE },
   { what: 'is an older version', fault: OLDER_VERSION, always: 'SOURCE_STALE_COPY' },
   { what: 'is compressed', fault: { kind: 'compressed' }, always: TRANSFORMED },
-  ...STATUSES.map(refusalRow),
+  ...refusals(OF_S3),
+  ...refusalsToWaitFor(OF_S3),
   {
     what: 'is a 403 of its own',
     fault: { kind: 'status', status: 403, by: 'cloudfront' },

@@ -30,11 +30,68 @@ const CONNECTION_FAULTS: readonly Pick<FaultRow, 'what' | 'fault'>[] = [
   { what: 'is no HTTP', fault: { kind: 'garbage' } },
 ];
 
-/** What a service may answer in place of an object; those that ask to wait do so for no time at all. */
-export const STATUSES: readonly { readonly status: number; readonly retryAfter: string | undefined }[] = [
-  ...[400, 403, 404, 408, 412, 416, 429, 500, 502, 503, 504].map((status) => ({ status, retryAfter: undefined })),
-  ...[408, 429, 500, 502, 503, 504].map((status) => ({ status, retryAfter: '0' })),
-];
+/** What a refusal is called, by its status. */
+export type StatusCodes = Readonly<Record<number, string>>;
+
+/** Of S3, and of a CDN that hands on what S3 says, about an object. */
+export const SOURCE_CODES: StatusCodes = {
+  400: 'SOURCE_REJECTED',
+  403: 'SOURCE_FORBIDDEN',
+  404: 'SOURCE_NOT_FOUND',
+  408: 'SOURCE_UNAVAILABLE',
+  412: 'SOURCE_CHANGED',
+  416: 'SOURCE_CHANGED',
+  429: 'SOURCE_THROTTLED',
+  500: 'SOURCE_UNAVAILABLE',
+  502: 'SOURCE_UNAVAILABLE',
+  503: 'SOURCE_THROTTLED',
+  504: 'SOURCE_UNAVAILABLE',
+};
+
+/** Of GCS. */
+export const DESTINATION_CODES: StatusCodes = {
+  400: 'DESTINATION_REJECTED',
+  403: 'DESTINATION_FORBIDDEN',
+  404: 'DESTINATION_NOT_FOUND',
+  408: 'DESTINATION_UNAVAILABLE',
+  412: 'DESTINATION_PRECONDITION_FAILED',
+  416: 'DESTINATION_REJECTED',
+  429: 'DESTINATION_THROTTLED',
+  500: 'DESTINATION_UNAVAILABLE',
+  502: 'DESTINATION_UNAVAILABLE',
+  503: 'DESTINATION_UNAVAILABLE',
+  504: 'DESTINATION_UNAVAILABLE',
+};
+
+/** Those that may come with `Retry-After`. */
+const PASSING = [408, 429, 500, 502, 503, 504];
+
+export interface RefusalRows {
+  readonly by: 's3' | 'gcs';
+  /** What each status ends as where it never ends. */
+  readonly codes: StatusCodes;
+  /** Statuses that are believed at once. */
+  readonly final: readonly number[];
+  /** What becomes of it where any other status comes twice; default `transferred`. */
+  readonly healed?: string;
+}
+
+/** A row for each status that a service may refuse with. */
+export function refusals({ by, codes, final, healed = 'transferred' }: RefusalRows): readonly FaultRow[] {
+  return Object.entries(codes).map(([code, always]) => {
+    const status = Number(code);
+    const twice = final.includes(status) ? always : healed;
+    return { what: `is a ${status}`, fault: { kind: 'status', by, status }, twice, always };
+  });
+}
+
+/** The same for those that ask to wait, which they do for no time at all. */
+export function refusalsToWaitFor({ by, codes, healed = 'transferred' }: RefusalRows): readonly FaultRow[] {
+  return PASSING.map((status) => {
+    const fault: HttpFault = { kind: 'status', by, status, retryAfter: '0' };
+    return { what: `is a ${status} with Retry-After`, fault, twice: healed, always: codes[status] ?? '' };
+  });
+}
 
 /** {@link CONNECTION_FAULTS} whose never ending ends as `always`. */
 export function brokenConnections(always: string, twice = 'transferred'): FaultRow[] {

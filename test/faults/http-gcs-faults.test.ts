@@ -2,7 +2,15 @@ import type { RetryPolicy } from '@object-transfer/core/runtime/retry';
 import type { TransferContext } from '@object-transfer/worker/cdn-transfer/transfer-context';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Discrepancy } from './audit-objects.ts';
-import { brokenConnections, endings, STATUSES, type FaultRow } from './http-fault-rows.ts';
+import {
+  brokenConnections,
+  DESTINATION_CODES,
+  endings,
+  refusals,
+  refusalsToWaitFor,
+  type FaultRow,
+  type RefusalRows,
+} from './http-fault-rows.ts';
 import { HttpFaultRig, IMPATIENT, OBJECT_KINDS, type ObjectKind } from './http-fault-rig.ts';
 import type { Leg } from './http-fault-legs.ts';
 import type { HttpFault } from './http-fault.ts';
@@ -58,28 +66,7 @@ const LEGS: readonly LegRow[] = [
   { leg: 'gcs rewrite', kinds: ['parts'] },
 ];
 
-const CODES: Readonly<Record<number, string>> = {
-  400: 'DESTINATION_REJECTED',
-  403: 'DESTINATION_FORBIDDEN',
-  404: 'DESTINATION_NOT_FOUND',
-  408: 'DESTINATION_UNAVAILABLE',
-  412: 'DESTINATION_PRECONDITION_FAILED',
-  416: 'DESTINATION_REJECTED',
-  429: 'DESTINATION_THROTTLED',
-  500: 'DESTINATION_UNAVAILABLE',
-  502: 'DESTINATION_UNAVAILABLE',
-  503: 'DESTINATION_UNAVAILABLE',
-  504: 'DESTINATION_UNAVAILABLE',
-};
-const FINAL: ReadonlySet<number> = new Set([400, 403, 404, 416]);
-
-function refusalRow({ status, retryAfter }: (typeof STATUSES)[number]): FaultRow {
-  const always = CODES[status] ?? '';
-  const what = `is a ${status}${retryAfter === undefined ? '' : ' with Retry-After'}`;
-  const twice = FINAL.has(status) ? always : ARRIVES;
-  return { what, fault: { kind: 'status', by: 'gcs', status, retryAfter }, twice, always };
-}
-
+const OF_GCS: RefusalRows = { by: 'gcs', codes: DESTINATION_CODES, final: [400, 403, 404, 416], healed: ARRIVES };
 const THROTTLED: HttpFault = { kind: 'status', status: 403, by: 'gcs', code: 'userRateLimitExceeded' };
 const SHORT: HttpFault = { kind: 'lie', headers: { 'content-length': '7' } };
 const TRICKLE: HttpFault = { kind: 'trickle', pieces: 4, pieceBytes: 10, delayMs: 1 };
@@ -95,7 +82,7 @@ const ROWS: readonly FaultRow[] = [
   { what: 'repeats a piece', fault: { kind: 'duplicate', length: 'longer' }, twice: ARRIVES, always: LOST_OR_FOUND },
   { what: 'claims too few bytes', fault: SHORT, twice: ARRIVES, always: LOST_OR_FOUND },
   { what: 'is compressed', fault: { kind: 'compressed' }, twice: ARRIVES, always: LOST_OR_FOUND },
-  ...STATUSES.map(refusalRow),
+  ...refusals(OF_GCS),
   { what: 'is a 403 for going too fast', fault: THROTTLED, twice: ARRIVES, always: 'DESTINATION_THROTTLED' },
   {
     what: 'is a 503 without words',
@@ -107,7 +94,7 @@ const ROWS: readonly FaultRow[] = [
 
 describe.each(LEGS)('$leg: an answer', ({ leg, kinds, except = {} }) => {
   // Retry-After is read in one place: one leg tells.
-  const rows = leg === 'gcs insert' ? ROWS : ROWS.filter(({ what }) => !what.includes('Retry-After'));
+  const rows = leg === 'gcs insert' ? [...ROWS, ...refusalsToWaitFor(OF_GCS)] : ROWS;
   test.each(rows)('that $what leaves nothing wrong', async ({ what, fault, ...usual }) => {
     const { twice = '', always } = except[what] ?? usual;
     expect(await transferAll(kinds, 'twice', () => rig.break(leg, fault, 2))).toEqual(endings(kinds, twice));

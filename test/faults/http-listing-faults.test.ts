@@ -3,7 +3,15 @@ import { describeError } from '@object-transfer/core/domain/classify-error';
 import { compareSubfolder } from '@object-transfer/worker/sync-check/compare-subfolder';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DESTINATION_BUCKET, never } from '../fixtures/clouds.ts';
-import { brokenConnections, STATUSES, type FaultRow } from './http-fault-rows.ts';
+import {
+  brokenConnections,
+  DESTINATION_CODES,
+  refusals,
+  refusalsToWaitFor,
+  SOURCE_CODES,
+  type FaultRow,
+  type RefusalRows,
+} from './http-fault-rows.ts';
 import { HttpFaultRig } from './http-fault-rig.ts';
 import type { HttpFault } from './http-fault.ts';
 
@@ -46,19 +54,6 @@ async function compare(): Promise<unknown> {
 const COMPLETE = { s3: OBJECTS, gcs: OBJECTS, differences: [] };
 const HEALS = 'heals';
 
-function statusRows(by: 's3' | 'gcs', codes: Readonly<Record<number, string>>, final: readonly number[]): FaultRow[] {
-  return STATUSES.map(({ status, retryAfter }) => {
-    const always = codes[status] ?? '';
-    const what = `is a ${status}${retryAfter === undefined ? '' : ' with Retry-After'}`;
-    return {
-      what,
-      fault: { kind: 'status', by, status, retryAfter },
-      twice: final.includes(status) ? always : HEALS,
-      always,
-    };
-  });
-}
-
 /** Faults of an answer that is a page of a listing. */
 function pageRows(invalid: string, connection: string): FaultRow[] {
   const cutShort: HttpFault = { kind: 'lie', headers: { 'content-length': '60' } };
@@ -73,58 +68,30 @@ function pageRows(invalid: string, connection: string): FaultRow[] {
   ];
 }
 
-const SOURCE_CODES = {
-  400: 'SOURCE_REJECTED',
-  403: 'SOURCE_FORBIDDEN',
-  404: 'CONFIG_BUCKET_MISSING',
-  408: 'SOURCE_UNAVAILABLE',
-  412: 'SOURCE_CHANGED',
-  416: 'SOURCE_CHANGED',
-  429: 'SOURCE_THROTTLED',
-  500: 'SOURCE_UNAVAILABLE',
-  502: 'SOURCE_UNAVAILABLE',
-  503: 'SOURCE_THROTTLED',
-  504: 'SOURCE_UNAVAILABLE',
-};
-const DESTINATION_CODES = {
-  400: 'DESTINATION_REJECTED',
-  403: 'DESTINATION_FORBIDDEN',
-  404: 'DESTINATION_NOT_FOUND',
-  408: 'DESTINATION_UNAVAILABLE',
-  412: 'DESTINATION_PRECONDITION_FAILED',
-  416: 'DESTINATION_REJECTED',
-  429: 'DESTINATION_THROTTLED',
-  500: 'DESTINATION_UNAVAILABLE',
-  502: 'DESTINATION_UNAVAILABLE',
-  503: 'DESTINATION_UNAVAILABLE',
-  504: 'DESTINATION_UNAVAILABLE',
-};
+/** A listing has no 404 but that of its bucket. */
+const LISTING_CODES = { ...SOURCE_CODES, 404: 'CONFIG_BUCKET_MISSING' };
 const FINAL = [400, 403, 404, 412, 416];
+const OF_S3: RefusalRows = { by: 's3', codes: LISTING_CODES, final: FINAL, healed: HEALS };
+const OF_GCS: RefusalRows = { by: 'gcs', codes: DESTINATION_CODES, final: FINAL, healed: HEALS };
 
 const LISTINGS = [
-  {
-    leg: 's3 list',
-    rows: [...pageRows('SOURCE_LISTING_INVALID', 'SOURCE_CONNECTION'), ...statusRows('s3', SOURCE_CODES, FINAL)],
-  },
-  {
-    leg: 'gcs list',
-    rows: [
-      ...pageRows('DESTINATION_LISTING_INVALID', 'DESTINATION_CONNECTION'),
-      ...statusRows('gcs', DESTINATION_CODES, FINAL),
-    ],
-  },
+  { leg: 's3 list', refused: OF_S3, rows: pageRows('SOURCE_LISTING_INVALID', 'SOURCE_CONNECTION') },
+  { leg: 'gcs list', refused: OF_GCS, rows: pageRows('DESTINATION_LISTING_INVALID', 'DESTINATION_CONNECTION') },
 ] as const;
 
-describe.each(LISTINGS)('$leg: an answer', ({ leg, rows }) => {
-  test.each(rows)('that $what never makes a listing shorter', async ({ fault, twice = HEALS, always }) => {
-    fill();
-    rig.break(leg, fault, 2);
-    expect(await compare()).toEqual(twice === HEALS ? COMPLETE : twice);
-    rig.break(leg, fault);
-    expect(await compare()).toEqual(always === HEALS ? COMPLETE : always);
-    rig.heal();
-    expect(await compare()).toEqual(COMPLETE);
-  });
+describe.each(LISTINGS)('$leg: an answer', ({ leg, refused, rows }) => {
+  test.each([...rows, ...refusals(refused), ...refusalsToWaitFor(refused)])(
+    'that $what never makes a listing shorter',
+    async ({ fault, twice = HEALS, always }) => {
+      fill();
+      rig.break(leg, fault, 2);
+      expect(await compare()).toEqual(twice === HEALS ? COMPLETE : twice);
+      rig.break(leg, fault);
+      expect(await compare()).toEqual(always === HEALS ? COMPLETE : always);
+      rig.heal();
+      expect(await compare()).toEqual(COMPLETE);
+    },
+  );
 });
 
 test('a listing of S3 that is refused from its second page on is no listing', async () => {

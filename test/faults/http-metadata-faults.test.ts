@@ -2,7 +2,7 @@ import { describeError } from '@object-transfer/core/domain/classify-error';
 import type { RetryPolicy } from '@object-transfer/core/runtime/retry';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DESTINATION_BUCKET, never } from '../fixtures/clouds.ts';
-import { brokenConnections, STATUSES, type FaultRow } from './http-fault-rows.ts';
+import { brokenConnections, DESTINATION_CODES, refusals, SOURCE_CODES, type FaultRow } from './http-fault-rows.ts';
 import { HttpFaultRig } from './http-fault-rig.ts';
 import type { Leg } from './http-fault-legs.ts';
 import type { HttpFault } from './http-fault.ts';
@@ -24,30 +24,14 @@ function lie(name: string, value: string | undefined): HttpFault {
   return { kind: 'lie', headers: { [name]: value } };
 }
 
-/** @param codes by status; those in `final` are believed at once */
-function statusRows(by: 's3' | 'gcs', ends: string, codes: Readonly<Record<number, string>>, final: readonly number[]) {
-  return STATUSES.filter(({ retryAfter }) => retryAfter === undefined).map(({ status }): FaultRow => {
-    const always = codes[status] ?? codes[0] ?? '';
-    const twice = final.includes(status) ? always : ends;
-    return { what: `is a ${status}`, fault: { kind: 'status', by, status }, twice, always };
-  });
-}
-
 describe('S3 is asked what it has, and its answer', () => {
   // It has no body, so it is whole with its head.
   const broken = brokenConnections('SOURCE_CONNECTION').filter(({ what }) => !/body|a byte|cut off/.test(what));
-  const codes = {
-    0: 'SOURCE_UNAVAILABLE',
-    400: 'SOURCE_REJECTED',
-    403: 'SOURCE_FORBIDDEN',
-    404: 'SOURCE_NOT_FOUND',
-    412: 'SOURCE_CHANGED',
-    416: 'SOURCE_CHANGED',
-    429: 'SOURCE_THROTTLED',
-  };
+  // Without a body, a 503 does not say whether S3 wants less.
+  const codes = { ...SOURCE_CODES, 503: 'SOURCE_UNAVAILABLE' };
   const rows: readonly FaultRow[] = [
     ...broken,
-    ...statusRows('s3', 'transferred', codes, [400, 403, 404, 412, 416]),
+    ...refusals({ by: 's3', codes, final: [400, 403, 404, 412, 416] }),
     { what: 'has no ETag', fault: lie('etag', undefined), always: 'SOURCE_UNAVAILABLE' },
     { what: 'has no length', fault: lie('content-length', undefined), always: 'SOURCE_UNAVAILABLE' },
     { what: 'has another ETag', fault: lie('etag', '"other"'), always: 'SOURCE_STALE_COPY' },
@@ -66,15 +50,8 @@ describe('S3 is asked what it has, and its answer', () => {
   });
 });
 
-const DESTINATION_CODES = {
-  0: 'DESTINATION_UNAVAILABLE',
-  400: 'DESTINATION_REJECTED',
-  403: 'DESTINATION_FORBIDDEN',
-  404: 'DESTINATION_(?:NOT_FOUND|PRECONDITION_FAILED)',
-  412: 'DESTINATION_PRECONDITION_FAILED',
-  416: 'DESTINATION_REJECTED',
-  429: 'DESTINATION_THROTTLED',
-};
+/** An object that is gone is as good as one that has changed. */
+const OBJECT_CODES = { ...DESTINATION_CODES, 404: 'DESTINATION_(?:NOT_FOUND|PRECONDITION_FAILED)' };
 const PAGE_ROWS: readonly FaultRow[] = [
   ...brokenConnections('DESTINATION_(?:CONNECTION|UNAVAILABLE)', 'skipped'),
   {
@@ -87,7 +64,10 @@ const PAGE_ROWS: readonly FaultRow[] = [
 ];
 
 describe('what is under the name already is looked at, and the answer', () => {
-  const rows = [...PAGE_ROWS, ...statusRows('gcs', 'skipped', DESTINATION_CODES, [400, 403, 412, 416])];
+  const rows = [
+    ...PAGE_ROWS,
+    ...refusals({ by: 'gcs', codes: OBJECT_CODES, final: [400, 403, 412, 416], healed: 'skipped' }),
+  ];
   test.each(rows)('$what', async ({ fault, twice = '', always }) => {
     const expected = rig.put('small');
     await rig.transfer('small', expected);
@@ -103,7 +83,7 @@ describe('what another tool has brought gets its properties, and the answer', ()
   // The answer to the patch is not looked at: it is whole with its status.
   const rows = [
     ...brokenConnections('DESTINATION_CONNECTION|DESTINATION_UNAVAILABLE', 'skipped'),
-    ...statusRows('gcs', 'skipped', DESTINATION_CODES, [400, 403, 404, 416]),
+    ...refusals({ by: 'gcs', codes: OBJECT_CODES, final: [400, 403, 404, 416], healed: 'skipped' }),
   ];
   test.each(rows)('$what', async ({ fault, twice = '', always }) => {
     const expected = rig.put('parts');
@@ -122,7 +102,10 @@ describe('what another tool has brought gets its properties, and the answer', ()
 
 describe('temporary parts are deleted, and the answer', () => {
   const leg: Leg = 'gcs delete';
-  const rows = [...brokenConnections('', ''), ...statusRows('gcs', '', DESTINATION_CODES, [400, 403, 404, 412, 416])];
+  const rows = [
+    ...brokenConnections('', ''),
+    ...refusals({ by: 'gcs', codes: OBJECT_CODES, final: [400, 403, 404, 412, 416], healed: '' }),
+  ];
   test.each(rows)('$what', async ({ fault, twice }) => {
     rig.break(leg, fault, 2);
     expect(await rig.transfer('parts', rig.put('parts', 'twice'))).toBe('transferred');
@@ -140,7 +123,12 @@ describe('temporary parts are deleted, and the answer', () => {
 describe('whether the bucket is there is asked before anything is begun, and the answer', () => {
   const rows = [
     ...brokenConnections('DESTINATION_CONNECTION', ''),
-    ...statusRows('gcs', '', { ...DESTINATION_CODES, 404: 'CONFIG_BUCKET_MISSING' }, [400, 404, 412, 416]),
+    ...refusals({
+      by: 'gcs',
+      codes: { ...DESTINATION_CODES, 404: 'CONFIG_BUCKET_MISSING' },
+      final: [400, 404, 412, 416],
+      healed: '',
+    }),
   ].filter(({ what }) => what !== 'is a 403');
   test.each(rows)('$what', async ({ fault, twice, always }) => {
     const check = () =>

@@ -7,16 +7,19 @@ export class EchoingRefusals {
   readonly seen = new Map<string, string>();
   refused = 0;
   readonly #isRefused: (request: IncomingMessage) => boolean;
+  readonly #forms: readonly Form[];
 
-  constructor(isRefused: (request: IncomingMessage) => boolean) {
+  /** @param forms of the answers, by turns */
+  constructor(isRefused: (request: IncomingMessage) => boolean, forms: readonly Form[] = ['S3', 'Google', 'text']) {
     this.#isRefused = isRefused;
+    this.#forms = forms;
   }
 
   readonly intercept: RequestInterceptor = (request, response) => {
     this.#note(request);
     if (!this.#isRefused(request)) return false;
     request.resume();
-    echo(request, response, this.refused++);
+    echo(request, response, this.#forms[this.refused++ % this.#forms.length] ?? 'text');
     return true;
   };
 
@@ -33,15 +36,20 @@ export class EchoingRefusals {
   }
 }
 
-/** By turns as S3 answers, as the JSON API of Google does, and as text. */
-function echo(request: IncomingMessage, response: ServerResponse, turn: number): void {
+/** As S3 answers, as the JSON API of Google does, or neither. */
+type Form = 'S3' | 'Google' | 'text';
+
+function echo(request: IncomingMessage, response: ServerResponse, form: Form): void {
   const said = `${request.method} ${request.url}\n${request.rawHeaders.join(': ')}`;
   const escaped = said.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-  const bodies: readonly (readonly [string, string])[] = [
-    ['application/xml', `<Error><Code>AccessDenied</Code><Message>${escaped}</Message></Error>`],
-    ['application/json', JSON.stringify({ error: { code: 403, message: said, errors: [{ reason: 'forbidden' }] } })],
-    ['text/plain', said],
-  ];
-  const [type, body] = bodies[turn % bodies.length] ?? ['text/plain', said];
+  const bodies = {
+    S3: ['application/xml', `<Error><Code>AccessDenied</Code><Message>${escaped}</Message></Error>`],
+    Google: [
+      'application/json',
+      JSON.stringify({ error: { code: 403, message: said, errors: [{ reason: 'forbidden' }] } }),
+    ],
+    text: ['text/plain', said],
+  } as const;
+  const [type, body] = bodies[form];
   response.writeHead(403, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body);
 }

@@ -16,6 +16,7 @@ import {
 } from '../e2e/reference-configuration.ts';
 import { EchoingRefusals } from './echoing-refusals.ts';
 import { findLeaks, readAllFiles } from './find-leaks.ts';
+import { listeningAddresses } from './listening-sockets.ts';
 import { processTree } from './processes.ts';
 
 const KEY_PAIR_ID = 'K2JCJMDEHXQW5F';
@@ -97,6 +98,8 @@ describe('a worker of a fleet whose secrets are in Secret Manager', () => {
     await using worker = fleet.start(...WORKER, '--processes', '2', '--log-level', 'debug');
     const failed = await pullFrom(fleet, `${ERROR_TOPIC}-sub`, 3);
     await expectNoCredentialsIn(worker);
+    // Nor is there a port to ask them at.
+    expect(await listeningAddresses(worker)).toEqual([]);
     worker.kill('SIGTERM');
     const { exitCode, stdout, stderr } = await worker.ended;
     expect(exitCode).toBe(0);

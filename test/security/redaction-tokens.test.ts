@@ -73,6 +73,20 @@ it('a run whose token endpoint refuses and repeats the request shows nothing of 
   expect(findLeaks(stdout + stderr + (await readAllFiles(rehearsal.directory)), SECRETS)).toEqual([]);
 });
 
+it.each([
+  ['a token', SUBJECT_TOKEN, SUBJECT_TOKEN],
+  ['a password', `https://proxy:${CLIENT_SECRET}@gateway/`, CLIENT_SECRET],
+])('%s that GCS repeats is not shown in part either, where its words are cut short', async (_, said, secret) => {
+  // Of a text, 500 characters are shown.
+  const body = `${'.'.repeat(459)} ${said}`;
+  server.script((response) => response.writeHead(400, { 'content-type': 'text/plain' }).end(body));
+  const destination = createGcsObjectDestination({ bucket: DESTINATION_BUCKET, emulatorHost: server.url });
+  const failure = await destination.stat('name', signal).catch((error: unknown) => error);
+  await destination.close();
+  expect(String(failure)).toContain('....');
+  expect(String(failure)).not.toContain(secret.slice(0, 12));
+});
+
 describe('an access token', () => {
   it('that GCS repeats when it refuses is not in the error', async () => {
     repeating(403);

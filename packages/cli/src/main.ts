@@ -16,5 +16,6 @@ try {
   await program.parseAsync(argv);
 } catch (error) {
   process.exitCode = exitCodeOf(error, process.stderr);
+  leaveNothingOpen();
 }
-leaveNothingOpen(stop);
+if (stop.aborted) leaveNothingOpen();

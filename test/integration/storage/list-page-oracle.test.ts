@@ -1,8 +1,9 @@
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { parseEtag } from '@object-transfer/core/domain/source-object';
-import { parseS3ListPage } from '@object-transfer/core/storage/s3-list-page';
+import { parseS3ListPage, type S3ListPage } from '@object-transfer/core/storage/s3-list-page';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CHARACTER_FORMS, page, PageWriter, plainStyle, saying, writeCharacter } from './list-page-writer.ts';
 import { answer, startScriptedServer } from './scripted-server.ts';
 
 /** What the parser of the AWS SDK reads in a page is what ours reads. */
@@ -16,6 +17,7 @@ beforeAll(async () => {
     region: 'us-east-1',
     forcePathStyle: true,
     credentials: { accessKeyId: 'a', secretAccessKey: 's' },
+    maxAttempts: 1,
   });
 });
 afterAll(async () => {
@@ -23,7 +25,37 @@ afterAll(async () => {
   await server.close();
 });
 
-/** One object as it stands in a page; `key` and `etag` as the page has them. */
+/** What the SDK reads in a page, in our words. */
+async function readBySdk(body: string): Promise<S3ListPage> {
+  server.script(answer(200, { 'content-type': 'application/xml' }, body));
+  const read = await client.send(new ListObjectsV2Command({ Bucket: 'b' }));
+  const decode = (text = '') => (read.EncodingType === 'url' ? decodeURIComponent(text.replaceAll('+', ' ')) : text);
+  return {
+    objects: (read.Contents ?? []).map(({ Key, Size = -1, ETag = '', LastModified, StorageClass = 'STANDARD' }) => ({
+      key: decode(Key),
+      sizeBytes: Size,
+      etag: parseEtag(ETag).etag,
+      lastModified: LastModified ?? new Date(Number.NaN),
+      storageClass: StorageClass,
+    })),
+    commonPrefixes: (read.CommonPrefixes ?? []).map(({ Prefix }) => decode(Prefix)),
+    truncated: read.IsTruncated === true,
+    nextContinuationToken: read.NextContinuationToken,
+  };
+}
+
+test('a page that is legal XML says to the parser of the AWS SDK and to ours what was written', async () => {
+  await fc.assert(
+    fc.asyncProperty(page, plainStyle, async (content, how) => {
+      const body = new PageWriter(how).page(content);
+      expect(parseS3ListPage(body)).toEqual(saying(content));
+      expect(await readBySdk(body)).toEqual(saying(content));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+/** One object as S3 may write it; `key` and `etag` as the page has them. */
 interface Entry {
   readonly key: string;
   readonly etag: string;
@@ -42,21 +74,12 @@ function pageOf(entries: readonly Entry[], encoding: 'url' | undefined): string 
   return `<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name><IsTruncated>false</IsTruncated>${contents.join('')}${encodingType}</ListBucketResult>`;
 }
 
-/** What both parsers read. */
-async function readByBoth(entries: readonly Entry[], encoding: 'url' | undefined) {
+/** The keys that both parsers read. */
+async function readByBoth(entries: readonly Entry[], encoding: 'url' | undefined): Promise<readonly string[]> {
   const body = pageOf(entries, encoding);
-  server.script(answer(200, { 'content-type': 'application/xml' }, body));
-  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: 'b', EncodingType: encoding }));
-  const { objects } = parseS3ListPage(body);
-  const decode = (key = '') => (encoding === 'url' ? decodeURIComponent(key.replaceAll('+', ' ')) : key);
-  const oracle = Contents.map(({ Key, Size, ETag = '', LastModified, StorageClass = 'STANDARD' }) => ({
-    key: decode(Key),
-    sizeBytes: Size,
-    etag: parseEtag(ETag).etag,
-    lastModified: LastModified,
-    storageClass: StorageClass,
-  }));
-  return { objects, oracle };
+  const read = parseS3ListPage(body);
+  expect(read).toEqual(await readBySdk(body));
+  return read.objects.map(({ key }) => key);
 }
 
 const attributes = {
@@ -85,24 +108,20 @@ const xmlCharacter = fc
       fc.constantFrom('&', '<', '>', '"', "'", '%', '+', ';', '#'),
       fc.string({ unit: 'grapheme', minLength: 1, maxLength: 1 }),
     ),
-    fc.constantFrom('plain', 'named', 'decimal', 'hexadecimal'),
+    fc.constantFrom(...CHARACTER_FORMS),
   )
   .map(([character, form]) => {
-    const named = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' }[character];
-    const points = Array.from(character, (part) => part.codePointAt(0) ?? 0);
+    const points = Array.from(character);
     // The SDK cuts references beyond the first plane to 16 bits: there it is no oracle.
-    if (points.some((point) => point > 0xffff)) return character;
-    if (form === 'decimal') return points.map((point) => `&#${point};`).join('');
-    if (form === 'hexadecimal') return points.map((point) => `&#x${point.toString(16)};`).join('');
-    return form === 'named' || character === '&' || character === '<' ? (named ?? character) : character;
+    const isBeyond = points.some((point) => (point.codePointAt(0) ?? 0) > 0xffff);
+    return points.map((point) => writeCharacter(point, isBeyond ? 'plain' : form)).join('');
   });
 
 test('every entity and character reference, in keys that are not URL-encoded', async () => {
   const key = fc.array(xmlCharacter, { minLength: 1, maxLength: 12 }).map((characters) => `k${characters.join('')}k`);
   await fc.assert(
     fc.asyncProperty(fc.array(fc.record({ key, ...attributes }), { maxLength: 4 }), async (entries) => {
-      const { objects, oracle } = await readByBoth(entries, undefined);
-      expect(objects).toEqual(oracle);
+      expect(await readByBoth(entries, undefined)).toHaveLength(entries.length);
     }),
   );
 });
@@ -121,8 +140,7 @@ test('keys that are URL-encoded, a space as a plus sign or not', async () => {
   });
   await fc.assert(
     fc.asyncProperty(fc.array(fc.record({ key, ...attributes }), { maxLength: 4 }), async (entries) => {
-      const { objects, oracle } = await readByBoth(entries, 'url');
-      expect(objects).toEqual(oracle);
+      expect(await readByBoth(entries, 'url')).toHaveLength(entries.length);
     }),
   );
 });
@@ -132,13 +150,12 @@ test('a key of 1,000 bytes and more, every byte of it percent-encoded', async ()
   expect(Buffer.byteLength(key)).toBe(1024);
   const encoded = Array.from(Buffer.from(key), (byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
   const entry = { etag: '&quot;e&quot;', size: 0, modified: new Date(0), more: '', storageClass: 'STANDARD' };
-  const { objects, oracle } = await readByBoth(
+  const keys = await readByBoth(
     [
       { ...entry, key: encoded },
       { ...entry, key: encoded.toUpperCase() },
     ],
     'url',
   );
-  expect(objects).toEqual(oracle);
-  expect(objects.map((object) => object.key)).toEqual([key, key]);
+  expect(keys).toEqual([key, key]);
 });

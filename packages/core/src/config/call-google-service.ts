@@ -1,4 +1,5 @@
 import { ConfigurationError, ServiceError } from '../domain/errors.ts';
+import { endsWithin } from '../runtime/ends-within.ts';
 import { retry, type RetryPolicy } from '../runtime/retry.ts';
 import { unlessAborted } from '../runtime/unless-aborted.ts';
 import { googleServiceError, type GoogleServiceCall } from './google-service-error.ts';
@@ -68,13 +69,13 @@ export async function callGoogleService<T>(
   }
 }
 
-/** Ends the connection of a generated client. What it is doing fails. */
+/** Closing a client takes no time; one that still looks for credentials waits until it has found some before. */
+const CLOSE_MS = 1_000;
+
+/** Ends the connection of a generated client, where it has one. What it is doing fails. */
 export async function closeGoogleClient(client: { close(): Promise<void> }): Promise<void> {
-  try {
-    await client.close();
-  } catch {
-    // A client that found no credentials has no connection to end, and fails once more with the error of its first use.
-  }
+  // A client that found no credentials has no connection to end, and fails once more with the error of its first use.
+  await endsWithin(client.close(), CLOSE_MS);
 }
 
 /** The first use of a client looks for credentials: what fails there was not said by the service. */

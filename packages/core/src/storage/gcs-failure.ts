@@ -1,4 +1,5 @@
 import { DestinationError, type DestinationErrorCode, type ErrorContext } from '../domain/errors.ts';
+import { redactSecrets } from '../domain/redact-secrets.ts';
 import { describeConnectionFailure } from './connection-failure.ts';
 import { headerText, type ResponseHeaders } from './header-values.ts';
 import { parseRetryAfterMs } from './retry-after.ts';
@@ -92,8 +93,8 @@ function parseErrorBody(body: string): GcsErrorBody {
       reason: typeof reason === 'string' ? reason : undefined,
     };
   } catch {
-    // Not JSON: what it says is still worth having, unless it is a page of HTML.
-    const text = body.trim();
+    // Not JSON: what it says is still worth having, unless it is a page of HTML. The half of a secret is not told by its form.
+    const text = redactSecrets(body.trim());
     return { message: text === '' || text.startsWith('<') ? undefined : text.slice(0, 500), reason: undefined };
   }
 }

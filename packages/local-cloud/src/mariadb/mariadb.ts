@@ -113,19 +113,24 @@ export class Mariadb {
   }
 
   /** Ends it as a loss of power would. */
-  async kill(): Promise<void> {
+  kill(): Promise<void> {
+    return this.#end('keep');
+  }
+
+  /** Ends it for good: nothing of it is left, also where this process ends before the server has. */
+  async close(): Promise<void> {
+    await this.#end('');
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  /** @param word for the shell */
+  async #end(word: 'keep' | ''): Promise<void> {
     const shell = this.#shell;
     this.#shell = undefined;
     if (shell === undefined || shell.exitCode !== null || shell.signalCode !== null) return;
     const exited = once(shell, 'exit');
-    shell.stdin?.end('keep');
+    shell.stdin?.end(word);
     await exited;
-  }
-
-  /** Ends it for good: nothing of it is left. */
-  async close(): Promise<void> {
-    await this.kill();
-    await rm(this.#directory, { recursive: true, force: true });
   }
 }
 
