@@ -30,6 +30,8 @@ export async function wakeZombie(cloud: SoakCloud, fleet: SoakFleet): Promise<vo
   const started: Started[] = [];
   try {
     const zombie = await checkUntilListed(cloud, fleet, started);
+    // What else it held nobody would compare in its stead.
+    await zombie.process.whileRunning(inTime('it holds nothing else', holdsNothingElse(cloud)));
     zombie.process.signal('SIGSTOP');
     const victim = gcs.objects.names(DESTINATION_BUCKET).find((name) => name.startsWith(FOLDER));
     if (victim === undefined) throw new Error(`nothing is in ${FOLDER}`);
@@ -63,6 +65,13 @@ async function checkUntilListed(cloud: SoakCloud, fleet: SoakFleet, started: Sta
   const { lease_owner: leaseOwner, sync_check_in_progress: isInProgress } = await row(cloud);
   if (Number(isInProgress) !== 1 || leaseOwner === null) throw new Error(`nobody compares ${FOLDER}`);
   return { process, leaseOwner, release };
+}
+
+/** The message that names the folder is the only one left, and of the others that it names none is being compared. */
+async function holdsNothingElse({ home, queues }: SoakCloud): Promise<void> {
+  const others = `SELECT dir_key FROM ${home.table} WHERE dir_key <> '${FOLDER}' AND sync_check_in_progress LIMIT 1`;
+  const isLast = (): boolean => queues.waiting('checks') === 1 && queues.stats('checks').outstanding === 1;
+  while (!isLast() || (await home.query(others)).length > 0) await delay(50);
 }
 
 async function compared(cloud: SoakCloud): Promise<void> {
