@@ -53,6 +53,25 @@ export function describeDifferencesAndRuns(name: string, createHarness: () => Pr
       expect(await store.resolveUnseenErrors('a/', new Date((await store.now()).getTime() + 1), held)).toBe(2);
     });
 
+    it('takes no errors of objects from a repair whose lease ran out', async () => {
+      const failed = (key: string) => ({ dirKey: 'a/', key, code: 'SOURCE_FORBIDDEN', message: '403', attempts: 1 });
+      await store.addSubfolders(['a/']);
+      const lost = await store.startRsync('a/', 'first', 60_000);
+      if (lost === undefined) throw new Error('nobody is at work on it');
+      await store.recordObjectErrors([failed('a/1')], lost);
+      await harness.elapse(60_001);
+      await expect(store.recordObjectErrors([failed('a/2')], lost)).rejects.toMatchObject({ code: 'STATE_LEASE_LOST' });
+      const held = await store.startRsync('a/', 'second', 60_000);
+      expect(held).toBeDefined();
+      await store.resolveObjectErrors('a/', ['a/1']);
+      await expect(store.recordObjectErrors([failed('a/1')], lost)).rejects.toMatchObject({ code: 'STATE_LEASE_LOST' });
+      expect(await openErrors()).toEqual([]);
+      await store.recordObjectErrors([failed('a/3')], held);
+      // Who settles a message holds no subfolder.
+      await store.recordObjectErrors([failed('a/4')]);
+      expect(await openErrors()).toEqual(['a/3 SOURCE_FORBIDDEN', 'a/4 SOURCE_FORBIDDEN']);
+    });
+
     it('keeps why a transfer failed, and notes that the object is still not there', async () => {
       await store.recordObjectErrors([
         { dirKey: 'a/', key: 'a/1', code: 'SOURCE_FORBIDDEN', message: '403', attempts: 3 },

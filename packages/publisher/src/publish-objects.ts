@@ -182,7 +182,7 @@ class ObjectPublisher {
   async #publishClaimed(keeper: LeaseKeeper): Promise<void> {
     const { dirKey } = keeper.lease;
     try {
-      const counts = await this.#publishUnderLease(keeper, dirKey);
+      const counts = await this.#publishUnderLease(keeper);
       if (!(await this.#options.store.confirmPublished(keeper.lease, counts))) throw leaseLost(dirKey);
       this.#counters.subfolders += 1;
       this.#failures.delete(dirKey);
@@ -201,9 +201,10 @@ class ObjectPublisher {
     }
   }
 
-  async #publishUnderLease(keeper: LeaseKeeper, dirKey: string): Promise<PublishedCounts> {
+  async #publishUnderLease(keeper: LeaseKeeper): Promise<PublishedCounts> {
     try {
-      const counts = await publishSubfolder({ ...this.#options, counters: this.#counters }, dirKey, keeper.signal);
+      const counters = this.#counters;
+      const counts = await publishSubfolder({ ...this.#options, counters }, keeper.lease, keeper.signal);
       return counts;
     } finally {
       await keeper.stop();

@@ -207,8 +207,10 @@ export interface StateStore {
   /**
    * Adds to the open errors, one per key; one that is open already gets the new code, message and attempts, one that was
    * resolved begins afresh.
+   * @param lease of the subfolder that all of them are of, where its holder found them: it fences them, as somebody else may have found
+   *   out better since. Who settles a message holds none. @throws StateError `STATE_LEASE_LOST`
    */
-  recordObjectErrors(errors: readonly ObjectErrorRecord[]): Promise<void>;
+  recordObjectErrors(errors: readonly ObjectErrorRecord[], lease?: SubfolderLease): Promise<void>;
   /** Closes the open errors of these keys. */
   resolveObjectErrors(dirKey: string, keys: readonly string[]): Promise<void>;
   /**

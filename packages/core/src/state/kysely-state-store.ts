@@ -184,8 +184,8 @@ export class KyselyStateStore implements StateStore {
     return this.#release('rsync', lease);
   }
 
-  recordObjectErrors(errors: readonly ObjectErrorRecord[]): Promise<void> {
-    return this.#run('recordObjectErrors', (db, now) => recordObjectErrors(db, errors, now));
+  recordObjectErrors(errors: readonly ObjectErrorRecord[], lease?: SubfolderLease): Promise<void> {
+    return this.#run('recordObjectErrors', (db, now) => recordObjectErrors(db, errors, now, lease));
   }
 
   resolveObjectErrors(dirKey: string, keys: readonly string[]): Promise<void> {
