@@ -218,13 +218,13 @@ export interface StateStore {
    * its reason. Each key once.
    * @param lease the comparison's, which fences it. @throws StateError `STATE_LEASE_LOST`
    */
-  recordDifferences(dirKey: string, differences: readonly ObjectErrorRecord[], lease?: SubfolderLease): Promise<void>;
+  recordDifferences(lease: SubfolderLease, differences: readonly ObjectErrorRecord[]): Promise<void>;
   /**
    * Closes the open errors of a subfolder that were last seen before a comparison began that is complete.
    * @param lease as in {@link recordDifferences}
    * @returns how many
    */
-  resolveUnseenErrors(dirKey: string, seenBefore: Date, lease?: SubfolderLease): Promise<number>;
+  resolveUnseenErrors(lease: SubfolderLease, seenBefore: Date): Promise<number>;
   /** How many open errors there are of each code, the most frequent first. */
   countOpenObjectErrors(dirKey?: string): Promise<readonly ObjectErrorCount[]>;
   /** Open errors of a subfolder, or of all, in the order of their keys, at most `limit`. */

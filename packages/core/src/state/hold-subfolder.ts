@@ -1,7 +1,7 @@
 import type { Kysely, Updateable } from 'kysely';
 import { ConfigurationError } from '../domain/errors.ts';
+import { leaseLost } from '../domain/lease-lost.ts';
 import type { ClaimTarget, PublishedCounts, SubfolderLease } from '../ports/state-store.ts';
-import { leaseLost } from '../runtime/lease-keeper.ts';
 import { isToPublish } from './is-to-publish.ts';
 import { demandOverride, type QueryOverrides } from './query-overrides.ts';
 import type { StateTables } from './state-tables.ts';
@@ -20,12 +20,18 @@ export function updateHeld(db: Kysely<StateTables>, lease: SubfolderLease, now: 
 
 /**
  * For what is stored beside the row while it is worked on: keeps the row from everybody else until the transaction ends.
+ * @param op what is stored
  * @throws StateError `STATE_LEASE_LOST`
  */
-export async function demandLease(db: Kysely<StateTables>, lease: SubfolderLease, now: number): Promise<void> {
+export async function demandLease(
+  db: Kysely<StateTables>,
+  op: string,
+  lease: SubfolderLease,
+  now: number,
+): Promise<void> {
   const { leaseOwner } = lease;
   const { numUpdatedRows } = await updateHeld(db, lease, now).set({ leaseOwner }).executeTakeFirst();
-  if (numUpdatedRows !== 1n) throw leaseLost(lease.dirKey);
+  if (numUpdatedRows !== 1n) throw leaseLost(op, lease.dirKey);
 }
 
 export async function extendSubfolderLease(

@@ -25,7 +25,7 @@ export async function recordObjectErrors(
 ): Promise<void> {
   if (errors.length === 0) return;
   await db.transaction().execute(async (transaction) => {
-    if (lease !== undefined) await demandLease(transaction, lease, now);
+    if (lease !== undefined) await demandLease(transaction, 'recordObjectErrors', lease, now);
     for (const error of errors) {
       const { dirKey, key, code, message, attempts } = error;
       const { numUpdatedRows } = await transaction
