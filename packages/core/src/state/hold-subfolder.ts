@@ -1,5 +1,6 @@
-import type { Kysely, Updateable } from 'kysely';
+import type { Expression, ExpressionBuilder, Kysely, SqlBool, Updateable } from 'kysely';
 import { ConfigurationError } from '../domain/errors.ts';
+import { beyondEveryLease } from '../domain/lease-length.ts';
 import { leaseLost } from '../domain/lease-lost.ts';
 import type { ClaimTarget, PublishedCounts, SubfolderLease } from '../ports/state-store.ts';
 import { isToPublish } from './is-to-publish.ts';
@@ -8,6 +9,11 @@ import type { StateTables } from './state-tables.ts';
 
 /** What a row without a holder says. */
 export const NOT_HELD = { leaseOwner: null, leaseExpiresAt: 0 } as const;
+
+/** Nobody holds the row: there is no lease, it has run out, or it is {@link beyondEveryLease}. Answered from no index. */
+export function isFree(eb: ExpressionBuilder<StateTables, 'subfolders'>, now: number): Expression<SqlBool> {
+  return eb.or([eb('leaseExpiresAt', '<=', now), eb('leaseExpiresAt', '>', beyondEveryLease(now))]);
+}
 
 /** An UPDATE of the row under this lease, which touches nothing where the lease ran out or went to somebody else. */
 export function updateHeld(db: Kysely<StateTables>, lease: SubfolderLease, now: number) {
