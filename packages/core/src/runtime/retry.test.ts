@@ -53,6 +53,18 @@ describe('the backoff', () => {
 });
 
 describe('retry', () => {
+  test('tries again what may pass here though its class says that it does not, as long as it is said to', async () => {
+    const gone = new SourceError('SOURCE_NOT_FOUND', 'not yet', { op: 'GetObject' });
+    let tries = 0;
+    const mayPass = (error: unknown) => error === gone && tries < 3;
+    const refused = retry(AT_ONCE, { signal: never, mayPass }, () => {
+      tries++;
+      return Promise.reject(gone);
+    });
+    await expect(refused).rejects.toBe(gone);
+    expect(tries).toBe(3);
+  });
+
   test('within another one adds its tries, where they share what has been tried out, and does not multiply them', async () => {
     const failures = [throttled(), throttled()];
     let tries = 0;

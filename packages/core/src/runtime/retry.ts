@@ -56,6 +56,8 @@ export class TriedOut {
 
 export interface RetryHooks {
   readonly signal: AbortSignal;
+  /** Errors that may pass here, whatever their class says; asked once for each of these. */
+  readonly mayPass?: (error: unknown) => boolean;
   /** Errors that another way may help, and repeating the same does not: thrown at once, though they may be retried. */
   readonly unless?: (error: unknown) => boolean;
   /** Shared with retries around this one and within it. */
@@ -80,7 +82,8 @@ export async function retry<T>(
       return await operation(attempt);
     } catch (error) {
       const { retryable, retryAfterMs } = classifyError(error);
-      if (!retryable || hooks.unless?.(error) === true || waitsTooLong(error)) throw error;
+      const mayPass = retryable || hooks.mayPass?.(error) === true;
+      if (!mayPass || hooks.unless?.(error) === true || waitsTooLong(error)) throw error;
       if (attempt >= policy.maxAttempts) hooks.triedOut?.add(error);
       if (attempt >= policy.maxAttempts || hooks.triedOut?.has(error) === true || hooks.signal.aborted) throw error;
       const delayMs = backoffDelayMs(policy, attempt, retryAfterMs);
