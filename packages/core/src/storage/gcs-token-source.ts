@@ -1,5 +1,6 @@
 import type { AuthClient, OAuth2Client } from 'google-auth-library';
 import { ConfigurationError, DestinationError, ObjectTransferError } from '../domain/errors.ts';
+import { noteGivenUp } from '../runtime/given-up.ts';
 
 /** Access tokens for GCS. */
 export interface GcsTokenSource {
@@ -83,6 +84,7 @@ async function find(findClient: () => Promise<AuthClient>): Promise<AuthClient> 
 async function answered<T>(pending: Promise<T>, timeoutMs: number, server: () => string): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
+    noteGivenUp();
     late.reject(
       new DestinationError(
         'DESTINATION_UNAVAILABLE',
