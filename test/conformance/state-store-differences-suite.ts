@@ -1,4 +1,4 @@
-import type { StateStore } from '@object-transfer/core/ports/state-store';
+import type { StateStore, SubfolderLease } from '@object-transfer/core/ports/state-store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StateStoreHarness } from './state-store-harness.ts';
 
@@ -6,6 +6,14 @@ const RUN = { job: 'run', host: 'host', pid: 1, staleAfterMs: 60_000, isAlive: (
 
 function missing(key: string) {
   return { dirKey: 'a/', key, code: 'CHECK_MISSING', message: 'it is not at the destination', attempts: 0 };
+}
+
+function failed(key: string) {
+  return { dirKey: 'a/', key, code: 'SOURCE_FORBIDDEN', message: '403', attempts: 1 };
+}
+
+function lostIn(op: string) {
+  return { code: 'STATE_LEASE_LOST', op, source: 'a/' };
 }
 
 /** What every state store must do with the differences that comparisons find, and with the history of runs. */
@@ -23,52 +31,80 @@ export function describeDifferencesAndRuns(name: string, createHarness: () => Pr
       await harness.dispose();
     });
 
+    /** The lease of a comparison that begins now. */
+    async function compare(dirKey: string): Promise<SubfolderLease> {
+      await store.addSubfolders([dirKey]);
+      const lease = await store.startSyncCheck(dirKey, 'host:1:00000000', 60_000);
+      if (lease === undefined) throw new Error(`somebody else compares ${dirKey}`);
+      return lease;
+    }
+
     async function openErrors(dirKey?: string): Promise<readonly string[]> {
       const errors = await store.listOpenObjectErrors({ dirKey, limit: 10_000 });
       return errors.map(({ key, code }) => `${key} ${code}`);
     }
 
     it('opens an error for each difference, many at a time', async () => {
+      const comparison = await compare('a/');
       const keys = Array.from({ length: 1203 }, (_, i) => `a/${String(i).padStart(5, '0')}`);
-      await store.recordDifferences('a/', keys.map(missing));
+      await store.recordDifferences(comparison, keys.map(missing));
       expect(await openErrors('a/')).toEqual(keys.map((key) => `${key} CHECK_MISSING`));
-      await store.recordDifferences('a/', keys.map(missing));
+      await store.recordDifferences(comparison, keys.map(missing));
       expect(await openErrors('a/')).toHaveLength(1203);
     });
 
     it('takes no differences from a comparison whose lease ran out, and closes no errors for it', async () => {
-      await store.addSubfolders(['a/']);
-      const lost = await store.startSyncCheck('a/', 'first', 60_000);
-      if (lost === undefined) throw new Error('nobody is at work on it');
-      await store.recordDifferences('a/', [missing('a/1')], lost);
+      const lost = await compare('a/');
+      await store.recordDifferences(lost, [missing('a/1')]);
       await harness.elapse(60_001);
-      const held = await store.startSyncCheck('a/', 'second', 60_000);
-      expect(held).toBeDefined();
-      const refusal = { code: 'STATE_LEASE_LOST' };
-      await expect(store.recordDifferences('a/', [missing('a/2')], lost)).rejects.toMatchObject(refusal);
-      await expect(store.resolveUnseenErrors('a/', await store.now(), lost)).rejects.toMatchObject(refusal);
+      const held = await compare('a/');
+      await expect(store.recordDifferences(lost, [missing('a/2')])).rejects.toMatchObject(lostIn('recordDifferences'));
+      await expect(store.resolveUnseenErrors(lost, await store.now())).rejects.toMatchObject(
+        lostIn('resolveUnseenErrors'),
+      );
       expect(await openErrors()).toEqual(['a/1 CHECK_MISSING']);
-      await store.recordDifferences('a/', [missing('a/3')], held);
+      await store.recordDifferences(held, [missing('a/3')]);
       expect(await openErrors()).toEqual(['a/1 CHECK_MISSING', 'a/3 CHECK_MISSING']);
-      expect(await store.resolveUnseenErrors('a/', new Date((await store.now()).getTime() + 1), held)).toBe(2);
+      expect(await store.resolveUnseenErrors(held, new Date((await store.now()).getTime() + 1))).toBe(2);
+    });
+
+    it('takes no errors of objects from a repair whose lease ran out', async () => {
+      await store.addSubfolders(['a/']);
+      const lost = await store.startRsync('a/', 'first', 60_000);
+      if (lost === undefined) throw new Error('nobody is at work on it');
+      await store.recordObjectErrors([failed('a/1')], lost);
+      await harness.elapse(60_001);
+      const refusal = lostIn('recordObjectErrors');
+      await expect(store.recordObjectErrors([failed('a/2')], lost)).rejects.toMatchObject(refusal);
+      const held = await store.startRsync('a/', 'second', 60_000);
+      expect(held).toBeDefined();
+      await store.resolveObjectErrors('a/', ['a/1']);
+      await expect(store.recordObjectErrors([failed('a/1')], lost)).rejects.toMatchObject(refusal);
+      expect(await openErrors()).toEqual([]);
+      await store.recordObjectErrors([failed('a/3')], held);
+      // Who settles a message holds no subfolder.
+      await store.recordObjectErrors([failed('a/4')]);
+      expect(await openErrors()).toEqual(['a/3 SOURCE_FORBIDDEN', 'a/4 SOURCE_FORBIDDEN']);
     });
 
     it('keeps why a transfer failed, and notes that the object is still not there', async () => {
+      const comparison = await compare('a/');
       await store.recordObjectErrors([
         { dirKey: 'a/', key: 'a/1', code: 'SOURCE_FORBIDDEN', message: '403', attempts: 3 },
       ]);
       await harness.elapse(5000);
-      await store.recordDifferences('a/', [missing('a/1')]);
+      await store.recordDifferences(comparison, [missing('a/1')]);
       const [open] = await store.listOpenObjectErrors({ limit: 10 });
       expect(open).toMatchObject({ code: 'SOURCE_FORBIDDEN', message: '403', attempts: 3 });
       expect((open?.lastSeen.getTime() ?? 0) - (open?.firstSeen.getTime() ?? 0)).toBeGreaterThanOrEqual(5000);
     });
 
     it('says of an object what is wrong with it now, and not what was', async () => {
-      await store.recordDifferences('a/', ['a/1', 'a/2'].map(missing));
+      const comparison = await compare('a/');
+      await store.recordDifferences(comparison, ['a/1', 'a/2'].map(missing));
       await harness.elapse(5000);
       const different = { ...missing('a/1'), code: 'CHECK_DIFFERENT', message: 'other content' };
-      await store.recordDifferences('a/', [different, missing('a/2')]);
+      await store.recordDifferences(comparison, [different, missing('a/2')]);
       const [first, second] = await store.listOpenObjectErrors({ limit: 10 });
       expect(first).toMatchObject({ code: 'CHECK_DIFFERENT', message: 'other content' });
       expect(first?.firstSeen.getTime()).toBe(first?.lastSeen.getTime());
@@ -77,40 +113,44 @@ export function describeDifferencesAndRuns(name: string, createHarness: () => Pr
     });
 
     it('opens an error that was resolved afresh', async () => {
-      await store.recordDifferences('a/', [missing('a/1')]);
+      const comparison = await compare('a/');
+      await store.recordDifferences(comparison, [missing('a/1')]);
       await store.resolveObjectErrors('a/', ['a/1']);
       await harness.elapse(5000);
-      await store.recordDifferences('a/', [{ ...missing('a/1'), code: 'CHECK_DIFFERENT' }]);
+      await store.recordDifferences(comparison, [{ ...missing('a/1'), code: 'CHECK_DIFFERENT' }]);
       const [open] = await store.listOpenObjectErrors({ limit: 10 });
       expect(open?.code).toBe('CHECK_DIFFERENT');
       expect(open?.firstSeen.getTime()).toBe(open?.lastSeen.getTime());
     });
 
     it('closes what a comparison has not met any more, in its own subfolder', async () => {
-      await store.recordDifferences('a/', ['a/1', 'a/2', 'a/3'].map(missing));
-      await store.recordDifferences('b/', [{ ...missing('b/1'), dirKey: 'b/' }]);
+      const comparison = await compare('a/');
+      await store.recordDifferences(comparison, ['a/1', 'a/2', 'a/3'].map(missing));
+      await store.recordDifferences(await compare('b/'), [{ ...missing('b/1'), dirKey: 'b/' }]);
       await harness.elapse(5000);
       const began = harness.now();
       await harness.elapse(1000);
-      await store.recordDifferences('a/', [missing('a/2')]);
-      expect(await store.resolveUnseenErrors('a/', began)).toBe(2);
+      await store.recordDifferences(comparison, [missing('a/2')]);
+      expect(await store.resolveUnseenErrors(comparison, began)).toBe(2);
       expect(await openErrors()).toEqual(['a/2 CHECK_MISSING', 'b/1 CHECK_MISSING']);
     });
 
     it('closes what was not met among thousands that were', async () => {
+      const comparison = await compare('a/');
       const keys = Array.from({ length: 1203 }, (_, i) => `a/${String(i).padStart(5, '0')}`);
-      await store.recordDifferences('a/', keys.map(missing));
+      await store.recordDifferences(comparison, keys.map(missing));
       await harness.elapse(5000);
       const began = harness.now();
       await harness.elapse(1000);
       const met = keys.filter((_, i) => i % 100 === 0 || (i > 300 && i < 900));
-      await store.recordDifferences('a/', met.map(missing));
-      expect(await store.resolveUnseenErrors('a/', began)).toBe(keys.length - met.length);
+      await store.recordDifferences(comparison, met.map(missing));
+      expect(await store.resolveUnseenErrors(comparison, began)).toBe(keys.length - met.length);
       expect(await openErrors()).toEqual(met.map((key) => `${key} CHECK_MISSING`));
     });
 
     it('counts open errors by code, of all subfolders or one, and lists those of a code in pages', async () => {
-      await store.recordDifferences('a/', ['a/1', 'a/2', 'a/3'].map(missing));
+      const comparison = await compare('a/');
+      await store.recordDifferences(comparison, ['a/1', 'a/2', 'a/3'].map(missing));
       await store.recordObjectErrors([
         { dirKey: 'a/', key: 'a/4', code: 'SOURCE_FORBIDDEN', message: '403', attempts: 1 },
         { dirKey: 'b/', key: 'b/1', code: 'SOURCE_FORBIDDEN', message: '403', attempts: 1 },

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ObjectErrorRecord, RunCounters } from '@object-transfer/core/ports/state-store';
+import { createRunId } from '@object-transfer/core/runtime/process-identity';
 import { openEmbeddedState, type EmbeddedState } from '@object-transfer/core/state/open-embedded-state';
 import { RunningCommand, type CommandResult } from './command.ts';
 import { bareEnvironment } from './rehearsal.ts';
@@ -72,7 +73,7 @@ export async function beginRunElsewhere(
 
 /** A run of a process that was on this host and is gone, its heartbeat fresh. */
 export async function beginDeadRun({ stateStore }: Pick<EmbeddedState, 'stateStore'>, job: string): Promise<string> {
-  const runId = `0000000a-dead-${job.replaceAll(/\W/g, '-')}`;
+  const runId = createRunId();
   // Beyond the largest number that Linux gives to a process.
   await stateStore.beginRun({ runId, job, host: hostname(), pid: 4_194_305, staleAfterMs: 0, isAlive: () => true });
   return runId;

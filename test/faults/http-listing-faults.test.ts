@@ -68,11 +68,11 @@ function pageRows(invalid: string, connection: string): FaultRow[] {
   ];
 }
 
-/** A listing has no 404 but that of its bucket. */
-const LISTING_CODES = { ...SOURCE_CODES, 404: 'CONFIG_BUCKET_MISSING' };
-const FINAL = [400, 403, 404, 412, 416];
+/** A listing has no 404 but that of its bucket, and `NoSuchKey` does not say that. */
+const LISTING_CODES = { ...SOURCE_CODES, 404: 'SOURCE_UNAVAILABLE' };
+const FINAL = [400, 403, 412, 416];
 const OF_S3: RefusalRows = { by: 's3', codes: LISTING_CODES, final: FINAL, healed: HEALS };
-const OF_GCS: RefusalRows = { by: 'gcs', codes: DESTINATION_CODES, final: FINAL, healed: HEALS };
+const OF_GCS: RefusalRows = { by: 'gcs', codes: DESTINATION_CODES, final: [...FINAL, 404], healed: HEALS };
 
 const LISTINGS = [
   { leg: 's3 list', refused: OF_S3, rows: pageRows('SOURCE_LISTING_INVALID', 'SOURCE_CONNECTION') },

@@ -1,3 +1,4 @@
+import { hasGivenUp } from '@object-transfer/core/runtime/given-up';
 import { exitCodeOf } from './exit-codes.ts';
 import { acceptReferenceSpelling } from './options/reference-spelling.ts';
 import { endWhereNobodyReads } from './output/end-where-nobody-reads.ts';
@@ -18,4 +19,4 @@ try {
   process.exitCode = exitCodeOf(error, process.stderr);
   leaveNothingOpen();
 }
-if (stop.aborted) leaveNothingOpen();
+if (stop.aborted || hasGivenUp()) leaveNothingOpen();

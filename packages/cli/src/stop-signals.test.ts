@@ -56,3 +56,19 @@ it('is not kept by what a failed command has left open', async () => {
     leaveNothingOpen();`;
   expect(await run(program)).toMatchObject({ code: 7, stderr: '' });
 });
+
+it('is not kept by a token that a command has gone on without', async () => {
+  // What is not read keeps the server from seeing the end of the connection.
+  await using silent = createServer((socket) => void socket.resume()).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const program = `
+    import { UserRefreshClient } from 'google-auth-library';
+    import { hasGivenUp } from '@object-transfer/core/runtime/given-up';
+    import { createGcsTokenSource } from '@object-transfer/core/storage/gcs-token-source';
+    const endpoints = { oauth2TokenUrl: 'http://127.0.0.1:${port}/token' };
+    const client = new UserRefreshClient({ clientId: 'id', clientSecret: 'secret', refreshToken: 'refresh', endpoints });
+    await createGcsTokenSource(async () => client, 200).token().catch(() => { process.exitCode = 7; });
+    if (hasGivenUp()) leaveNothingOpen();`;
+  expect(await run(program)).toMatchObject({ code: 7, stderr: '' });
+});

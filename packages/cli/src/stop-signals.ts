@@ -61,8 +61,8 @@ function logLine(severity: 'INFO' | 'ERROR', message: string): string {
 const CLOSING_MS = 1_000;
 
 /**
- * For the end of a command that failed or was stopped: what it gave up waiting for (an answer, the next try) does not keep the
- * process alive.
+ * For the end of a command that failed, was stopped, or went on without an answer: what it gave up waiting for (an answer, the next try)
+ * does not keep the process alive.
  */
 export function leaveNothingOpen(): void {
   setTimeout(() => process.exit(), CLOSING_MS).unref();

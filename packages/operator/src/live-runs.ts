@@ -1,5 +1,5 @@
 import type { RunRecord, StateStore } from '@object-transfer/core/ports/state-store';
-import { isProcessGone, PROCESS_TOKEN } from '@object-transfer/core/runtime/process-identity';
+import { isRunGone } from '@object-transfer/core/runtime/process-identity';
 import { jobNameOf } from '@object-transfer/core/runtime/registered-run';
 
 /** A run whose heartbeat is older shows no sign of life: several have been missed, and the longest pauses are over. */
@@ -16,7 +16,7 @@ export function showsLife(run: RunRecord, now: Date): boolean {
   if (run.endedAt !== undefined) return false;
   // A later one is of a clock that was set back since.
   if (Math.abs(now.getTime() - run.heartbeatAt.getTime()) >= SIGN_OF_LIFE_MS) return false;
-  return !isProcessGone(run.host, run.pid, run.runId.slice(0, PROCESS_TOKEN.length));
+  return !isRunGone(run);
 }
 
 /** Runs that have not ended, the latest first, whether or not they show life. */

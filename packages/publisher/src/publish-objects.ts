@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describeError } from '@object-transfer/core/domain/classify-error';
 import { SourceError, StateError } from '@object-transfer/core/domain/errors';
+import { leaseLost } from '@object-transfer/core/domain/lease-lost';
 import type { MessageFormat } from '@object-transfer/core/domain/message-codec';
 import type { MessagePublisher } from '@object-transfer/core/ports/message-queue';
 import type { PublishedCounts, StateStore, SubfolderLease } from '@object-transfer/core/ports/state-store';
 import { ClaimedSubfolders } from './claimed-subfolders.ts';
 import { countObjects, waitingSubfolders } from './count-objects.ts';
-import { leaseLost, type LeaseKeeper } from '@object-transfer/core/runtime/lease-keeper';
+import type { LeaseKeeper } from '@object-transfer/core/runtime/lease-keeper';
 import type { ObjectSelection } from './list-messages.ts';
 import { newCounters, type PublishCounters, type PublishFailure, type PublishResult } from './publish-counters.ts';
 import { publishSubfolder } from './publish-subfolder.ts';
@@ -182,8 +183,9 @@ class ObjectPublisher {
   async #publishClaimed(keeper: LeaseKeeper): Promise<void> {
     const { dirKey } = keeper.lease;
     try {
-      const counts = await this.#publishUnderLease(keeper, dirKey);
-      if (!(await this.#options.store.confirmPublished(keeper.lease, counts))) throw leaseLost(dirKey);
+      const counts = await this.#publishUnderLease(keeper);
+      if (!(await this.#options.store.confirmPublished(keeper.lease, counts)))
+        throw leaseLost('confirmPublished', dirKey);
       this.#counters.subfolders += 1;
       this.#failures.delete(dirKey);
       this.#unfinished.delete(dirKey);
@@ -201,9 +203,10 @@ class ObjectPublisher {
     }
   }
 
-  async #publishUnderLease(keeper: LeaseKeeper, dirKey: string): Promise<PublishedCounts> {
+  async #publishUnderLease(keeper: LeaseKeeper): Promise<PublishedCounts> {
     try {
-      const counts = await publishSubfolder({ ...this.#options, counters: this.#counters }, dirKey, keeper.signal);
+      const counters = this.#counters;
+      const counts = await publishSubfolder({ ...this.#options, counters }, keeper.lease, keeper.signal);
       return counts;
     } finally {
       await keeper.stop();

@@ -1,7 +1,12 @@
 import { encodeObjectMessage, type MessageFormat } from '@object-transfer/core/domain/message-codec';
 import type { SourceObject } from '@object-transfer/core/domain/source-object';
 import type { MessagePublisher } from '@object-transfer/core/ports/message-queue';
-import type { ObjectErrorRecord, PublishedCounts, StateStore } from '@object-transfer/core/ports/state-store';
+import type {
+  ObjectErrorRecord,
+  PublishedCounts,
+  StateStore,
+  SubfolderLease,
+} from '@object-transfer/core/ports/state-store';
 import { listMessages, type ObjectSelection } from './list-messages.ts';
 import type { PackedMessage } from '@object-transfer/core/domain/message-packer';
 import type { RunningCounters } from './publish-counters.ts';
@@ -24,13 +29,15 @@ export interface SubfolderPublishing {
 /**
  * Publishes the objects of one subfolder. Resolves when the queue has confirmed every message.
  * @returns what the subfolder holds, for its row
+ * @param lease of the subfolder
  * @throws what the lister, the queue and the store throw, or the reason of `signal`
  */
 export async function publishSubfolder(
   publishing: SubfolderPublishing,
-  dirKey: string,
+  lease: SubfolderLease,
   signal: AbortSignal,
 ): Promise<PublishedCounts> {
+  const { dirKey } = lease;
   const { counters, maxMessagesPerBatch, messageFormat } = publishing;
   const total = { objects: 0, bytes: 0 };
   const batch: PackedMessage[] = [];
@@ -56,7 +63,8 @@ export async function publishSubfolder(
     counters.filtered += page.filtered;
     counters.archived += page.archived.length;
     if (page.archived.length > 0) {
-      await publishing.store.recordObjectErrors(page.archived.map((object) => archivedError(dirKey, object)));
+      const errors = page.archived.map((object) => archivedError(dirKey, object));
+      await publishing.store.recordObjectErrors(errors, lease);
     }
     for (const message of page.messages) {
       if (batch.push(message) === maxMessagesPerBatch) await publishBatch();

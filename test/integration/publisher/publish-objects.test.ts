@@ -231,6 +231,20 @@ describe('publishObjects', () => {
     expect(await publishedDirs()).toEqual([]);
   });
 
+  it('reports nothing as archived once the lease is lost', async () => {
+    fixture.bucket.put('photos/a/1', 'x', { attributes: { storageClass: 'GLACIER' } });
+    await addSubfolders('a/');
+    fixture.intercept = async () => {
+      fixture.intercept = undefined;
+      fixture.nowMs += 61_000;
+      const request = { owner: 'host:2:00000000', leaseMs: 60_000, limit: 1 };
+      expect(await fixture.state.stateStore.claimSubfolders(request)).toHaveLength(1);
+      return false;
+    };
+    expect(await publish()).toMatchObject({ subfolders: 0, leasesLost: 1, failures: [] });
+    expect(await fixture.state.stateStore.listOpenObjectErrors({ limit: 10 })).toEqual([]);
+  });
+
   it('tells how many waiting subfolders others held when it ended', async () => {
     await addSubfolders('a/', 'b/', 'c/', 'd/');
     denyListing('photos/c/');

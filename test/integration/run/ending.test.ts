@@ -90,7 +90,9 @@ describe('worker processes', () => {
 
   test('that cannot work as they are configured end the run at once', { timeout: SOON_MS }, async () => {
     const cloud = await rehearse({
-      interceptGcs: refuseAfter(1, asksForBucket, (response) => response.writeHead(404).end()),
+      interceptGcs: refuseAfter(1, asksForBucket, (response) =>
+        response.writeHead(404).end('{"error":{"code":404,"message":"The specified bucket does not exist."}}'),
+      ),
     });
     cloud.source.put('folder/object', 'x');
     const result = await run(cloud, '--processes', '2');

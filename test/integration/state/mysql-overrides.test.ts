@@ -88,6 +88,18 @@ describe('pull_query', () => {
     expect(await claim(store)).toEqual([]);
   });
 
+  it('strands no row of its own choice with a lease of a clock that was set back, and leaves others alone', async () => {
+    // Published long ago, as far as the built-in statement goes.
+    const store = await open({ pullQuery: query("SELECT dir_key FROM {table} WHERE dir_key LIKE 'again%%'") });
+    await store.addSubfolders(['again/', 'other/']);
+    const later = Date.now() + 3 * 3_600_000;
+    await home.query(`UPDATE ${home.table} SET lease_owner = 'gone', lease_expires_at = ${later}`);
+    await home.query(`UPDATE ${home.table} SET initial_transfer = 0 WHERE dir_key = 'again/'`);
+    expect((await claim(store)).map(({ dirKey }) => dirKey)).toEqual(['again/']);
+    expect(await claim(store)).toEqual([]);
+    expect(await row('other/')).toMatchObject({ lease_owner: 'gone', lease_expires_at: later });
+  });
+
   it('finds more than its LIMIT where others hold what it finds first', async () => {
     const overrides = {
       pullQuery: query('SELECT dir_key FROM {table} WHERE initial_transfer ORDER BY dir_key LIMIT 2'),
@@ -107,7 +119,7 @@ describe('pull_query', () => {
     const store = await open({ pullQuery: query('SELECT dir_key FROM {table} ORDER BY dir_key') });
     await home.query(numberedRows(home.table, 70_000, 0));
     await home.query(
-      `UPDATE ${home.table} SET lease_owner = 'other', lease_expires_at = 9999999999999 ORDER BY dir_key LIMIT 1200`,
+      `UPDATE ${home.table} SET lease_owner = 'other', lease_expires_at = ${Date.now() + 600_000} ORDER BY dir_key LIMIT 1200`,
     );
     const all = await home.query(`SELECT dir_key FROM ${home.table} ORDER BY dir_key`);
     const leases = await claim(store, 500);

@@ -95,11 +95,12 @@ async function useWork(dirKey: string): Promise<void> {
   }
   const lease = await store.startRsync(dirKey, OWNER, 600_000);
   if (lease === undefined) throw new Error(`${dirKey} cannot be repaired`);
+  await store.recordObjectErrors([{ ...difference, key: `${dirKey}w` }], lease);
+  await store.recordDifferences(lease, [difference, { ...difference, key: `${dirKey}z` }]);
+  await store.recordDifferences(lease, [difference]);
+  await store.resolveUnseenErrors(lease, await store.now());
   await store.finishRsync(lease, { error: 'x' }, 3);
   await store.withdrawPublished(dirKey, 'rsync');
-  await store.recordDifferences(dirKey, [difference, { ...difference, key: `${dirKey}z` }]);
-  await store.recordDifferences(dirKey, [difference]);
-  await store.resolveUnseenErrors(dirKey, await store.now());
   await store.listOpenObjectErrors({ code: 'CHECK_MISSING', limit: 10 });
   await store.listOpenObjectErrors({ code: 'CHECK_MISSING', afterKey: 'a/', limit: 10 });
   await store.listRuns({ limit: 10 });

@@ -1,6 +1,7 @@
+import { retry, type RetryPolicy } from '@object-transfer/core/runtime/retry';
 import { createGcsTokenSource } from '@object-transfer/core/storage/gcs-token-source';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { answer, startScriptedServer, type Step } from './scripted-server.ts';
+import { answer, silence, startScriptedServer, type Step } from './scripted-server.ts';
 
 /** A metadata server of Compute Engine, which is where the default credentials come from on a worker. */
 let server: Awaited<ReturnType<typeof startScriptedServer>>;
@@ -79,6 +80,33 @@ test('a refused token is asked for anew, once for all who were refused', async (
   expect(await tokens.token()).toBe('second');
   tokens.discard('revoked');
   expect(await tokens.token()).toBe('second');
+});
+
+const QUICK: RetryPolicy = { maxAttempts: 50, baseDelayMs: 1, maxDelayMs: 1 };
+
+test('a metadata server that accepts and never answers is named, and asked anew', async () => {
+  scriptGrants(grant('first', 3600));
+  // Loads the library, which takes longer than the time-out.
+  await createGcsTokenSource().token();
+  scriptGrants(silence(), grant('second', 3600));
+  const tokens = createGcsTokenSource(undefined, 250);
+  const seen: unknown[] = [];
+  const hooks = { signal: new AbortController().signal, onRetry: (error: unknown) => void seen.push(error) };
+  expect(await retry(QUICK, hooks, () => tokens.token())).toBe('second');
+  expect(seen[0]).toMatchObject({
+    code: 'DESTINATION_UNAVAILABLE',
+    retryable: true,
+    message: 'Google gave no access token: the metadata server has not answered within 0.25 s',
+  });
+});
+
+test('a metadata server that never says what credentials there are is named', async () => {
+  vi.stubEnv('GOOGLE_CLOUD_PROJECT', undefined);
+  server.script(silence());
+  await expect(createGcsTokenSource(undefined, 50).token()).rejects.toMatchObject({
+    code: 'DESTINATION_UNAVAILABLE',
+    message: expect.stringContaining('the metadata server, asked what credentials there are, has not') as string,
+  });
 });
 
 test('credentials that Google refuses are no reason to try again', async () => {

@@ -155,6 +155,22 @@ describe('a listing of S3', () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  const notOfTheBucket: readonly (readonly [string, Step])[] = [
+    ['is a page for people', answer(404, { 'content-type': 'text/html' }, '<html><body>not found</body></html>')],
+    ['says nothing', answer(404)],
+    ['is about a key', s3Error(404, 'NoSuchKey')],
+  ];
+  test.each(notOfTheBucket)('takes a 404 that %s for no answer about the bucket', async (_, refusal) => {
+    server.script(refusal, s3Page({ keys: ['a'] }));
+    expect(await list()).toEqual(['a']);
+    server.script(refusal);
+    await expect(list()).rejects.toMatchObject({
+      code: 'SOURCE_UNAVAILABLE',
+      message: expect.stringContaining('of a bucket that is missing S3 says NoSuchBucket') as string,
+    });
+    expect(server.requests).toHaveLength(RETRIES.maxAttempts);
+  });
+
   test('names the permission that is missing', async () => {
     server.script(s3Error(403, 'AccessDenied'));
     await expect(list()).rejects.toMatchObject({
@@ -232,6 +248,22 @@ describe('a listing of GCS', () => {
     await expect(list()).rejects.toMatchObject({ code: 'DESTINATION_LISTING_INVALID', destination: 'gs://b/' });
     expect(server.requests).toHaveLength(steps.length - 1 + RETRIES.maxAttempts);
   });
+
+  test.each([answer(404), answer(404, {}, '<html>not found</html>')])(
+    'takes a 404 that is not in the words of GCS for no answer about the bucket',
+    async (refusal) => {
+      server.script(refusal, gcsPage({ keys: ['a'] }));
+      expect(await list()).toEqual(['a']);
+      server.script(refusal, answer(200, {}, '{"name":"b"}'));
+      await destination.checkBucket(never);
+      server.script(refusal);
+      await expect(list()).rejects.toMatchObject({ code: 'DESTINATION_UNAVAILABLE', httpStatus: 404 });
+      server.script(gcsError(404, 'notFound', 'The specified bucket does not exist.'));
+      await expect(list()).rejects.toMatchObject({ code: 'DESTINATION_NOT_FOUND' });
+      await expect(destination.checkBucket(never)).rejects.toMatchObject({ code: 'CONFIG_BUCKET_MISSING' });
+      expect(server.requests).toHaveLength(2);
+    },
+  );
 
   test('names the permission that is missing', async () => {
     server.script(gcsError(403, 'forbidden'));

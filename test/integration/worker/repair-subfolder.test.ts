@@ -207,6 +207,21 @@ describe('a repair', () => {
 });
 
 describe('a repair whose lease is lost on the way', () => {
+  test('opens no errors of objects any more, even where nobody has told it yet', async () => {
+    rig.put('dir/refused', 'x');
+    await rig.state.stateStore.addSubfolders(['dir/']);
+    await rig.check('dir/');
+    const errors = await rig.openErrors('dir/');
+    rig.clouds.break('cdn', async (_request, response) => {
+      rig.state.advance(LEASE_MS);
+      expect(await rig.state.stateStore.startRsync('dir/', 'somebody:2:00000000', LEASE_MS)).toBeDefined();
+      response.writeHead(403).end();
+      return true;
+    });
+    expect(await rig.repair('dir/')).toEqual({ status: 'lost' });
+    expect(await rig.openErrors('dir/')).toEqual(errors);
+  });
+
   test('transfers, deletes and stores nothing any more', async () => {
     const names = Array.from({ length: 100 }, (_, i) => `dir/${String(i).padStart(3, '0')}`);
     for (const name of names) rig.put(name, 'x');

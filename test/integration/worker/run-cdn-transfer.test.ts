@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { encodeObjectMessage } from '@object-transfer/core/domain/message-codec';
@@ -19,7 +20,7 @@ afterEach(async () => {
   await clouds.close();
 });
 
-function start(stop: AbortSignal) {
+function start(stop: AbortSignal, heartbeatMs?: number) {
   const counters = new TransferCounters();
   const identity = createProcessIdentity();
   const done = runCdnTransfer({
@@ -35,6 +36,7 @@ function start(stop: AbortSignal) {
     runId: 'run-1',
     maxMessagesPerPull: 2,
     leaseMs: LEASE_MS,
+    heartbeatMs,
     stop,
   });
   return { counters, identity, done };
@@ -90,4 +92,18 @@ test('told to stop, finishes what it has begun and leaves the rest to others', a
   expect(counters.messages).toBeGreaterThan(0);
   expect(counters.objectsTransferred).toBe(counters.messages * 5);
   expect(waiting).toBeGreaterThan(0);
+});
+
+test('without work, reports at the interval that it is given', async () => {
+  const stop = new AbortController();
+  const { done } = start(stop.signal, 20);
+  const beats = new Set<number>();
+  while (beats.size < 4) {
+    const [worker] = await state.stateStore.listWorkers('run-1');
+    if (worker !== undefined) beats.add(worker.heartbeatAt.getTime());
+    await delay(1);
+  }
+  stop.abort();
+  await done;
+  expect([...beats]).toEqual([...beats].toSorted((a, b) => a - b));
 });

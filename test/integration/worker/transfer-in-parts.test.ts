@@ -268,6 +268,22 @@ describe('what fails', () => {
     await expectArrived('compose/503', body);
   });
 
+  test.each(['/compose', '/rewriteTo/'])('at %s, for ever, does not move the bytes again', async (step) => {
+    clouds.put(`for-ever${step}`, content(3000));
+    let asked = 0;
+    clouds.break('gcs', ({ url }, response) => {
+      if (url?.includes(step) !== true) return false;
+      asked++;
+      response.writeHead(503).end();
+      return true;
+    });
+    const outcome = await move(`for-ever${step}`);
+    expect(outcome).toMatchObject({ status: 'failed', error: { code: 'DESTINATION_UNAVAILABLE', retryable: true } });
+    expect(asked).toBe(6);
+    expect(operations('objects.insert.multipart')).toBe(3);
+    expect(clouds.leftovers()).toEqual([]);
+  });
+
   test('for good leaves neither the object nor its parts', async () => {
     clouds.put('lost/part', content(9000));
     clouds.break('cdn', (request, response) => {
@@ -387,4 +403,24 @@ describe('parts in another bucket', () => {
     clouds.gcs.objects.remove(DESTINATION_BUCKET, name);
     await parts.close();
   });
+});
+
+test('a range whose connection always breaks is asked for as often as an object may be tried, and the others once', async () => {
+  const { etag } = clouds.put('range/always', content(4000));
+  const asked: string[] = [];
+  clouds.break('cdn', (request, response) => {
+    const [, start = 0, end = 0] = (/bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? []).map(Number);
+    asked.push(`${Math.floor(start / PART_BYTES)}`);
+    if (Math.floor(start / PART_BYTES) !== 2) return false;
+    response.writeHead(206, {
+      etag: `"${etag}"`,
+      'content-range': `bytes ${start}-${end}/4000`,
+      'content-length': end - start + 1,
+    });
+    response.write('a', () => request.socket.destroy());
+    return true;
+  });
+  expect(await move('range/always')).toMatchObject({ status: 'failed', error: { code: 'SOURCE_CONNECTION' } });
+  expect(asked.toSorted()).toEqual(['0', '1', '2', '2', '2', '2', '2', '2', '3']);
+  expect(clouds.leftovers()).toEqual([]);
 });

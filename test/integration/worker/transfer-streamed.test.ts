@@ -130,6 +130,22 @@ describe.each(ETAG_KINDS)('a streamed object whose ETag as MD5 %s', (kind, etag)
     await expectArrived(name('broken-source'), body);
   });
 
+  test('whose connection always breaks is read on as often as an object may be tried', async () => {
+    const { etag: listed } = put(name('always-broken'), content(BYTES));
+    let asked = 0;
+    clouds.break('cdn', (request, response) => {
+      if (!isGet(name('always-broken'))(request)) return false;
+      asked++;
+      // Nothing of so little is on its way to GCS: each time, all is asked for.
+      const range = request.headers.range === undefined ? {} : { 'content-range': `bytes 0-${BYTES - 1}/${BYTES}` };
+      response.writeHead(asked === 1 ? 200 : 206, { etag: `"${listed}"`, 'content-length': BYTES, ...range });
+      response.write('a', () => request.socket.destroy());
+      return true;
+    });
+    expect(await move(name('always-broken'))).toEqual(failedWith('SOURCE_CONNECTION'));
+    expect(asked).toBe(6);
+  });
+
   test('that breaks off, and has another version then, is moved anew', async () => {
     const body = content(BYTES);
     const { etag: listed } = put(name('other-version'), content(BYTES - 1));

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { access, constants, rename, rm, writeFile } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ConfigurationError, StateError } from '@object-transfer/core/domain/errors';
 import type { MigrationReport } from '@object-transfer/run/migration-report';
+import { isDiskFull, writeWholeFile } from './write-whole-file.ts';
 
 /** @throws ConfigurationError before any work begins where the report could not be written at its end */
 export async function checkReportFile(file: string): Promise<void> {
@@ -23,19 +23,15 @@ export async function checkReportFile(file: string): Promise<void> {
  * Writes the report whole or not at all.
  * @throws StateError `STATE_STORAGE_FULL` or `STATE_READ_ONLY` where it cannot be written
  */
-export async function writeReportFile(file: string, report: MigrationReport): Promise<void> {
-  // In a folder that others write to as well, a name that can be guessed may be a link to somewhere else.
-  const unfinished = `${file}.${randomUUID()}.tmp`;
-  try {
-    await writeFile(unfinished, `${JSON.stringify(report, null, 2)}\n`, { flag: 'wx' });
-    await rename(unfinished, file);
-  } catch (error) {
-    await rm(unfinished, { force: true });
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    throw new StateError(
-      code === 'ENOSPC' || code === 'EDQUOT' ? 'STATE_STORAGE_FULL' : 'STATE_READ_ONLY',
-      `the report ${file} could not be written: ${message}`,
+export function writeReportFile(file: string, report: MigrationReport): Promise<void> {
+  // It could be written when the work began.
+  const refused = (error: Error): StateError =>
+    new StateError(
+      isDiskFull(error) ? 'STATE_STORAGE_FULL' : 'STATE_READ_ONLY',
+      `the report ${file} could not be written: ${error.message}`,
       { op: 'writeReport', destination: file, cause: error },
     );
-  }
+  return writeWholeFile(file, { opening: refused, writing: refused }, (write) =>
+    write(`${JSON.stringify(report, null, 2)}\n`),
+  );
 }

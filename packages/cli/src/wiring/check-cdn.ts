@@ -4,8 +4,7 @@ import { isArchivedStorageClass, type SourceObject } from '@object-transfer/core
 import type { ObjectLister, ObjectReader } from '@object-transfer/core/ports/object-source';
 import type { Logger } from '@object-transfer/core/runtime/logger';
 import { errorFields } from '@object-transfer/core/domain/classify-error';
-import { backoffDelayMs, DEFAULT_RETRY_POLICY, retry, type RetryPolicy } from '@object-transfer/core/runtime/retry';
-import { sleep } from '@object-transfer/core/runtime/sleep';
+import { DEFAULT_RETRY_POLICY, retry, type RetryPolicy } from '@object-transfer/core/runtime/retry';
 
 /** One edge may say once that it has nothing, or refuse: that alone is no wrong setting. */
 const MAX_REFUSALS = 3;
@@ -61,18 +60,12 @@ export async function checkCdn(check: CdnCheck, signal: AbortSignal): Promise<vo
 /** Asks again where it is refused. @throws SourceError as the last attempt did */
 async function readOneByte(check: CdnCheck, key: string, signal: AbortSignal): Promise<void> {
   const { cdn, retryPolicy = DEFAULT_RETRY_POLICY } = check;
-  for (let refusals = 1; ; refusals++) {
-    try {
-      await retry(retryPolicy, { signal }, async () => {
-        const content = await cdn.read({ key, range: { start: 0, end: 0 }, signal });
-        content.cancel();
-      });
-      return;
-    } catch (error) {
-      if (refusals === MAX_REFUSALS || !isRefusal(error)) throw error;
-      await sleep(backoffDelayMs(retryPolicy, refusals), signal);
-    }
-  }
+  let refusals = 0;
+  const mayPass = (error: unknown): boolean => isRefusal(error) && ++refusals < MAX_REFUSALS;
+  await retry(retryPolicy, { signal, mayPass }, async () => {
+    const content = await cdn.read({ key, range: { start: 0, end: 0 }, signal });
+    content.cancel();
+  });
 }
 
 function isRefusal(error: unknown): boolean {

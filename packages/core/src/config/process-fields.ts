@@ -90,7 +90,8 @@ export const PROCESS_FIELDS = {
   }),
   maxAttempts: field({
     name: 'max_attempts',
-    description: 'tries per object in one process before it is handed to the error topic',
+    description:
+      'tries per object in one process before it is handed to the error topic; of one that moves in parts, per part',
     valueName: 'n',
     schema: integer(1, 100),
     default: 6,

@@ -207,8 +207,10 @@ export interface StateStore {
   /**
    * Adds to the open errors, one per key; one that is open already gets the new code, message and attempts, one that was
    * resolved begins afresh.
+   * @param lease of the subfolder that all of them are of, where its holder found them: it fences them, as somebody else may have found
+   *   out better since. Who settles a message holds none. @throws StateError `STATE_LEASE_LOST`
    */
-  recordObjectErrors(errors: readonly ObjectErrorRecord[]): Promise<void>;
+  recordObjectErrors(errors: readonly ObjectErrorRecord[], lease?: SubfolderLease): Promise<void>;
   /** Closes the open errors of these keys. */
   resolveObjectErrors(dirKey: string, keys: readonly string[]): Promise<void>;
   /**
@@ -216,13 +218,13 @@ export interface StateStore {
    * its reason. Each key once.
    * @param lease the comparison's, which fences it. @throws StateError `STATE_LEASE_LOST`
    */
-  recordDifferences(dirKey: string, differences: readonly ObjectErrorRecord[], lease?: SubfolderLease): Promise<void>;
+  recordDifferences(lease: SubfolderLease, differences: readonly ObjectErrorRecord[]): Promise<void>;
   /**
    * Closes the open errors of a subfolder that were last seen before a comparison began that is complete.
    * @param lease as in {@link recordDifferences}
    * @returns how many
    */
-  resolveUnseenErrors(dirKey: string, seenBefore: Date, lease?: SubfolderLease): Promise<number>;
+  resolveUnseenErrors(lease: SubfolderLease, seenBefore: Date): Promise<number>;
   /** How many open errors there are of each code, the most frequent first. */
   countOpenObjectErrors(dirKey?: string): Promise<readonly ObjectErrorCount[]>;
   /** Open errors of a subfolder, or of all, in the order of their keys, at most `limit`. */

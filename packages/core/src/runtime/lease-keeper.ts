@@ -1,5 +1,5 @@
 import { classifyError } from '../domain/classify-error.ts';
-import { StateError } from '../domain/errors.ts';
+import { leaseLost } from '../domain/lease-lost.ts';
 import type { StateStore, SubfolderLease } from '../ports/state-store.ts';
 
 /** Extends a subfolder's lease at a third of its length, until it is stopped or the lease is lost. */
@@ -52,7 +52,7 @@ export class LeaseKeeper {
     try {
       const extended = await this.#store.extendSubfolderLease(this.#lease, this.#leaseMs);
       if (extended === undefined) {
-        this.#lost.abort(leaseLost(this.#lease.dirKey));
+        this.#lost.abort(leaseLost('extendSubfolderLease', this.#lease.dirKey));
         return;
       }
       this.#lease = extended;
@@ -63,11 +63,4 @@ export class LeaseKeeper {
       if (!mayRecover) this.#lost.abort(error);
     }
   }
-}
-
-export function leaseLost(dirKey: string): StateError {
-  return new StateError('STATE_LEASE_LOST', `the lease of ${JSON.stringify(dirKey)} was lost`, {
-    op: 'extendSubfolderLease',
-    source: dirKey,
-  });
 }

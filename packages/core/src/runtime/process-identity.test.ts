@@ -2,7 +2,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { expect, test } from 'vitest';
-import { createProcessIdentity, isLeaseOwnerGone, isProcessGone, PROCESS_TOKEN } from './process-identity.ts';
+import {
+  createProcessIdentity,
+  createRunId,
+  isLeaseOwnerGone,
+  isProcessGone,
+  isRunGone,
+  PROCESS_TOKEN,
+} from './process-identity.ts';
 
 const OTHER_TOKEN = PROCESS_TOKEN === '00000000' ? '00000001' : '00000000';
 
@@ -53,6 +60,18 @@ test('nobody can tell about a process in another container, whatever the name of
   const pid = await pidOfExitedChild();
   expect(isLeaseOwnerGone(`${hostname()}:${pid}:${OTHER_TOKEN}-0a1b@1`)).toBe(false);
   expect(isLeaseOwnerGone(`${hostname()}:${process.pid}:${OTHER_TOKEN}-0a1b@1#x`)).toBe(false);
+});
+
+test('a run is gone with its process, and nobody can tell about one in another container', async () => {
+  const pid = await pidOfExitedChild();
+  const before = createRunId().replace(PROCESS_TOKEN, OTHER_TOKEN);
+  const there = `${before.slice(0, before.length - NAMESPACE.length)}@1`;
+  expect(isRunGone({ runId: createRunId(), host: hostname(), pid: process.pid })).toBe(false);
+  for (const number of [pid, process.pid]) {
+    expect(isRunGone({ runId: before, host: hostname(), pid: number })).toBe(true);
+    expect(isRunGone({ runId: there, host: hostname(), pid: number })).toBe(false);
+    expect(isRunGone({ runId: before, host: 'elsewhere', pid: number })).toBe(false);
+  }
 });
 
 test('nobody can tell about an owner of another form', () => {

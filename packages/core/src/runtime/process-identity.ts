@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
+import type { RunRecord } from '../ports/state-store.ts';
 
 /**
  * Tells this process from one before it of the same number on the same host: in a container that is started again, the
@@ -27,6 +28,11 @@ export function createProcessIdentity(): ProcessIdentity {
   identities++;
   const unique = identities.toString(16).padStart(4, '0');
   return { id: `${host}:${process.pid}:${PROCESS_TOKEN}-${unique}${PID_NAMESPACE}`, host, pid: process.pid };
+}
+
+/** Of a run of this process: `token-uuid`, in a container `token-uuid@namespace`. */
+export function createRunId(): string {
+  return `${PROCESS_TOKEN}-${randomUUID()}${PID_NAMESPACE}`;
 }
 
 /** Who runs this process, as the operating system names them; a container may have a user without a name: its number. */
@@ -64,6 +70,15 @@ export function isLeaseOwnerGone(leaseOwner: string): boolean {
   if (host === undefined || token === undefined) return false;
   if (unique !== undefined && namespace !== PID_NAMESPACE) return false;
   return isProcessGone(host, Number(pid), token);
+}
+
+/**
+ * {@link isProcessGone} for a run, by its {@link createRunId id}. Of the processes in another container nobody here can tell; one whose
+ * id names none was in none, or began under a version that did not say so.
+ */
+export function isRunGone({ runId, host, pid }: Pick<RunRecord, 'runId' | 'host' | 'pid'>): boolean {
+  const namespace = /@\d+$/.exec(runId)?.[0] ?? '';
+  return namespace === PID_NAMESPACE && isProcessGone(host, pid, runId.slice(0, PROCESS_TOKEN.length));
 }
 
 /** True for a lease owner that is this process itself, whichever of its identities. */

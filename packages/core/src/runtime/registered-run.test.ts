@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { StateError } from '../domain/errors.ts';
 import type { RunRecord, StateStore } from '../ports/state-store.ts';
 import { type EmbeddedState, openEmbeddedState } from '../state/open-embedded-state.ts';
-import { createProcessIdentity, PROCESS_TOKEN, processUser } from './process-identity.ts';
+import { createProcessIdentity, createRunId, PROCESS_TOKEN, processUser } from './process-identity.ts';
 import { jobNameOf, type RegisteredRun, withRegisteredRun } from './registered-run.ts';
 
 const OTHER_TOKEN = PROCESS_TOKEN === '00000000' ? '00000001' : '00000000';
@@ -58,7 +58,7 @@ function begin(runId: string, change: Partial<Parameters<StateStore['beginRun']>
 
 test('a run is registered under the token of its process, and its row says how it ended', async () => {
   const value = await withRegisteredRun(run, async (runId, lost) => {
-    expect(runId).toMatch(new RegExp(`^${PROCESS_TOKEN}-[0-9a-f-]{36}$`));
+    expect(runId).toMatch(new RegExp(`^${PROCESS_TOKEN}-[0-9a-f-]{36}(@\\d+)?$`));
     expect(lost.aborted).toBe(false);
     expect(rows()).toMatchObject([{ run_id: runId, status: 'RUNNING' }]);
     return { succeeded: true, exitMessage: 'all verified', value: 7 };
@@ -82,9 +82,16 @@ test('a run of this process keeps another one out', async () => {
 });
 
 test('a run of the process before, of the same host and number, is taken over at once', async () => {
-  await begin(`${OTHER_TOKEN}-550e8400-e29b-41d4-a716-446655440000`);
+  await begin(createRunId().replace(PROCESS_TOKEN, OTHER_TOKEN));
   await withRegisteredRun(run, () => Promise.resolve({ succeeded: true, exitMessage: '', value: undefined }));
   expect(rows()).toMatchObject([{ status: 'ABANDONED' }, { status: 'SUCCEEDED' }]);
+});
+
+test('a run of another container, of the same host name and number, is not taken for a dead one', async () => {
+  await begin(`${OTHER_TOKEN}-550e8400-e29b-41d4-a716-446655440000@1`);
+  const second = withRegisteredRun(run, () => Promise.reject(new Error('not expected')));
+  await expect(second).rejects.toMatchObject({ code: 'STATE_RUN_ACTIVE' });
+  expect(rows()).toMatchObject([{ status: 'RUNNING' }]);
 });
 
 test('a run that is taken over is told to stop, and leaves the row of its successor and its own alone', async () => {

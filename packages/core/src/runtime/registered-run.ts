@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { describeError, errorFields } from '../domain/classify-error.ts';
 import { StateError } from '../domain/errors.ts';
 import { RUN_STATUS, type RunCounters, type RunRecord, type StateStore } from '../ports/state-store.ts';
 import { endsWithin } from './ends-within.ts';
 import type { Logger } from './logger.ts';
 import { unlessAborted } from './unless-aborted.ts';
-import { isProcessGone, PROCESS_TOKEN, type ProcessIdentity, processUser } from './process-identity.ts';
+import { createRunId, isRunGone, type ProcessIdentity, processUser } from './process-identity.ts';
 
 /** A run is taken over when its heartbeat is this old, or at once where its process is known to be gone. */
 const RUN_STALE_AFTER_MS = 30_000;
@@ -50,7 +49,7 @@ export type RunWork<T> = (
  */
 export async function withRegisteredRun<T>(run: RegisteredRun, work: RunWork<T>): Promise<T> {
   const { stateStore, job, identity } = run;
-  const runId = `${PROCESS_TOKEN}-${randomUUID()}`;
+  const runId = createRunId();
   const beginning = stateStore.beginRun({
     runId,
     job: run.isShared === true ? `${job}#${runId}` : job,
@@ -58,7 +57,7 @@ export async function withRegisteredRun<T>(run: RegisteredRun, work: RunWork<T>)
     pid: identity.pid,
     userName: processUser(),
     staleAfterMs: RUN_STALE_AFTER_MS,
-    isAlive: isRunAlive,
+    isAlive: (other) => !isRunGone(other),
   });
   await (run.signal === undefined ? beginning : unlessAborted(beginning, run.signal));
   const lost = new AbortController();
@@ -110,11 +109,6 @@ async function inTime({ endGraceMs, logger }: RegisteredRun, writing: Promise<vo
 /** What runs, of a job that may run several times at once, too. */
 export function jobNameOf({ job }: Pick<RunRecord, 'job'>): string {
   return job.split('#')[0] ?? job;
-}
-
-/** The id of a run begins with the token of its process. */
-function isRunAlive(other: RunRecord): boolean {
-  return !isProcessGone(other.host, other.pid, other.runId.slice(0, PROCESS_TOKEN.length));
 }
 
 async function beat(run: RegisteredRun, runId: string, lost: AbortController): Promise<void> {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DestinationError, SourceError } from '../domain/errors.ts';
-import { backoffDelayMs, DEFAULT_RETRY_POLICY, retry, type RetryPolicy, waitsTooLong } from './retry.ts';
+import { backoffDelayMs, DEFAULT_RETRY_POLICY, retry, type RetryPolicy, TriedOut, waitsTooLong } from './retry.ts';
 
 const AT_ONCE: RetryPolicy = { maxAttempts: 4, baseDelayMs: 0, maxDelayMs: 0 };
 const never = new AbortController().signal;
@@ -53,6 +53,31 @@ describe('the backoff', () => {
 });
 
 describe('retry', () => {
+  test('tries again what may pass here though its class says that it does not, as long as it is said to', async () => {
+    const gone = new SourceError('SOURCE_NOT_FOUND', 'not yet', { op: 'GetObject' });
+    let tries = 0;
+    const mayPass = (error: unknown) => error === gone && tries < 3;
+    const refused = retry(AT_ONCE, { signal: never, mayPass }, () => {
+      tries++;
+      return Promise.reject(gone);
+    });
+    await expect(refused).rejects.toBe(gone);
+    expect(tries).toBe(3);
+  });
+
+  test('within another one adds its tries, where they share what has been tried out, and does not multiply them', async () => {
+    const failures = [throttled(), throttled()];
+    let tries = 0;
+    const hooks = { signal: never, triedOut: new TriedOut() };
+    const nested = retry(AT_ONCE, hooks, () =>
+      retry(AT_ONCE, hooks, () => Promise.reject(tries++ === 0 ? failures[0] : failures[1])),
+    );
+    await expect(nested).rejects.toBe(failures[1]);
+    expect(tries).toBe(AT_ONCE.maxAttempts);
+    // What befalls somebody else, though it be the same error, is not tried out for them.
+    expect(new TriedOut().has(failures[1])).toBe(false);
+  });
+
   test('gives back the first success and counts the tries', async () => {
     const attempts: number[] = [];
     const result = await retry(AT_ONCE, { signal: never }, async (attempt) => {

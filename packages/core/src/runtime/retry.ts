@@ -36,10 +36,32 @@ export function backoffDelayMs(policy: RetryPolicy, attempt: number, retryAfterM
   return Math.min(MAX_TIMER_MS, Math.max(retryAfterMs, Math.floor(random() * ceiling)));
 }
 
+/**
+ * What has been tried often enough. Retries within retries share one, so that their tries add up and do not multiply: what an inner
+ * one has given up, an outer one hands on.
+ */
+export class TriedOut {
+  /** Made when it is needed: there is one of these for each object. */
+  #errors: Set<unknown> | undefined;
+
+  add(error: unknown): void {
+    this.#errors ??= new Set();
+    this.#errors.add(error);
+  }
+
+  has(error: unknown): boolean {
+    return this.#errors?.has(error) === true;
+  }
+}
+
 export interface RetryHooks {
   readonly signal: AbortSignal;
+  /** Errors that may pass here, whatever their class says; asked once for each of these. */
+  readonly mayPass?: (error: unknown) => boolean;
   /** Errors that another way may help, and repeating the same does not: thrown at once, though they may be retried. */
   readonly unless?: (error: unknown) => boolean;
+  /** Shared with retries around this one and within it. */
+  readonly triedOut?: TriedOut | undefined;
   /** Called before each wait. */
   readonly onRetry?: (error: unknown, attempt: number, delayMs: number) => void;
 }
@@ -60,8 +82,10 @@ export async function retry<T>(
       return await operation(attempt);
     } catch (error) {
       const { retryable, retryAfterMs } = classifyError(error);
-      if (!retryable || hooks.unless?.(error) === true || waitsTooLong(error)) throw error;
-      if (attempt >= policy.maxAttempts || hooks.signal.aborted) throw error;
+      const mayPass = retryable || hooks.mayPass?.(error) === true;
+      if (!mayPass || hooks.unless?.(error) === true || waitsTooLong(error)) throw error;
+      if (attempt >= policy.maxAttempts) hooks.triedOut?.add(error);
+      if (attempt >= policy.maxAttempts || hooks.triedOut?.has(error) === true || hooks.signal.aborted) throw error;
       const delayMs = backoffDelayMs(policy, attempt, retryAfterMs);
       hooks.onRetry?.(error, attempt, delayMs);
       await sleep(delayMs, hooks.signal);

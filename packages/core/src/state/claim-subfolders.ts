@@ -2,6 +2,7 @@ import { type Kysely, type Selectable, sql } from 'kysely';
 import { beyondEveryLease } from '../domain/lease-length.ts';
 import type { ClaimRequest, ClaimTarget, SubfolderLease } from '../ports/state-store.ts';
 import { claimIndexOf, isDue } from './claim-targets.ts';
+import { isFree } from './hold-subfolder.ts';
 import type { SqlTemplate } from '../config/sql-template.ts';
 import { pullCandidates, pulledAmong } from './query-overrides.ts';
 import type { StateTables } from './state-tables.ts';
@@ -17,7 +18,7 @@ const CHUNK_ROWS = 500;
  * Reads candidates off the index, then takes them by one UPDATE that asks the same again: a row that somebody else took
  * in between is not counted, and who got none of the candidates looks further. Where the database can, others' candidates
  * are passed over in the first place. Only a look that passes nothing over can say that there are none. Leases of a clock that was
- * set back since are looked for last.
+ * set back since are looked for last, unless a `pull_query` names the rows: then they are seen with the others.
  */
 export async function claimSubfolders(
   db: Kysely<StateTables>,
@@ -36,7 +37,8 @@ export async function claimSubfolders(
     }
     if (found > 0) lost++;
     else if (skipping) skipping = false;
-    else if (!(await freeStray(db, request.target ?? 'objects', now, forcesIndex))) return [];
+    else if (pullQuery !== undefined || !(await freeStray(db, request.target ?? 'objects', now, forcesIndex)))
+      return [];
   }
 }
 
@@ -88,8 +90,9 @@ async function take(
       leaseExpiresAt: now + request.leaseMs,
     }))
     .where('dirKey', 'in', keys)
-    .$if(pullQuery === undefined, (query) => query.where((eb) => isDue(eb, target)))
-    .where('leaseExpiresAt', '<=', now)
+    .where((eb) =>
+      pullQuery === undefined ? eb.and([isDue(eb, target), eb('leaseExpiresAt', '<=', now)]) : isFree(eb, now),
+    )
     .executeTakeFirst();
   if (Number(numUpdatedRows) === keys.length) return { found: keys.length, taken: keys };
   const held = await db.selectFrom('subfolders').select('dirKey').where('leaseOwner', '=', leaseOwner).execute();
@@ -130,7 +133,7 @@ async function stillWaiting(db: Kysely<StateTables>, pullQuery: SqlTemplate, pul
     .selectFrom('subfolders')
     .select('dirKey')
     .where('dirKey', 'in', pulled)
-    .where('leaseExpiresAt', '<=', now)
+    .where((eb) => isFree(eb, now))
     .forUpdate()
     .execute();
   if (free.length === 0) return [];

@@ -1,13 +1,19 @@
-import type { Kysely, Updateable } from 'kysely';
+import type { Expression, ExpressionBuilder, Kysely, SqlBool, Updateable } from 'kysely';
 import { ConfigurationError } from '../domain/errors.ts';
+import { beyondEveryLease } from '../domain/lease-length.ts';
+import { leaseLost } from '../domain/lease-lost.ts';
 import type { ClaimTarget, PublishedCounts, SubfolderLease } from '../ports/state-store.ts';
-import { leaseLost } from '../runtime/lease-keeper.ts';
 import { isToPublish } from './is-to-publish.ts';
 import { demandOverride, type QueryOverrides } from './query-overrides.ts';
 import type { StateTables } from './state-tables.ts';
 
 /** What a row without a holder says. */
 export const NOT_HELD = { leaseOwner: null, leaseExpiresAt: 0 } as const;
+
+/** Nobody holds the row: there is no lease, it has run out, or it is {@link beyondEveryLease}. Answered from no index. */
+export function isFree(eb: ExpressionBuilder<StateTables, 'subfolders'>, now: number): Expression<SqlBool> {
+  return eb.or([eb('leaseExpiresAt', '<=', now), eb('leaseExpiresAt', '>', beyondEveryLease(now))]);
+}
 
 /** An UPDATE of the row under this lease, which touches nothing where the lease ran out or went to somebody else. */
 export function updateHeld(db: Kysely<StateTables>, lease: SubfolderLease, now: number) {
@@ -20,12 +26,18 @@ export function updateHeld(db: Kysely<StateTables>, lease: SubfolderLease, now: 
 
 /**
  * For what is stored beside the row while it is worked on: keeps the row from everybody else until the transaction ends.
+ * @param op what is stored
  * @throws StateError `STATE_LEASE_LOST`
  */
-export async function demandLease(db: Kysely<StateTables>, lease: SubfolderLease, now: number): Promise<void> {
+export async function demandLease(
+  db: Kysely<StateTables>,
+  op: string,
+  lease: SubfolderLease,
+  now: number,
+): Promise<void> {
   const { leaseOwner } = lease;
   const { numUpdatedRows } = await updateHeld(db, lease, now).set({ leaseOwner }).executeTakeFirst();
-  if (numUpdatedRows !== 1n) throw leaseLost(lease.dirKey);
+  if (numUpdatedRows !== 1n) throw leaseLost(op, lease.dirKey);
 }
 
 export async function extendSubfolderLease(

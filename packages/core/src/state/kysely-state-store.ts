@@ -184,20 +184,20 @@ export class KyselyStateStore implements StateStore {
     return this.#release('rsync', lease);
   }
 
-  recordObjectErrors(errors: readonly ObjectErrorRecord[]): Promise<void> {
-    return this.#run('recordObjectErrors', (db, now) => recordObjectErrors(db, errors, now));
+  recordObjectErrors(errors: readonly ObjectErrorRecord[], lease?: SubfolderLease): Promise<void> {
+    return this.#run('recordObjectErrors', (db, now) => recordObjectErrors(db, errors, now, lease));
   }
 
   resolveObjectErrors(dirKey: string, keys: readonly string[]): Promise<void> {
     return this.#run('resolveObjectErrors', (db, now) => resolveObjectErrors(db, dirKey, keys, now));
   }
 
-  recordDifferences(dirKey: string, differences: readonly ObjectErrorRecord[], lease?: SubfolderLease): Promise<void> {
-    return this.#run('recordDifferences', (db, now) => recordDifferences(db, dirKey, differences, now, lease));
+  recordDifferences(lease: SubfolderLease, differences: readonly ObjectErrorRecord[]): Promise<void> {
+    return this.#run('recordDifferences', (db, now) => recordDifferences(db, lease, differences, now));
   }
 
-  resolveUnseenErrors(dirKey: string, seenBefore: Date, lease?: SubfolderLease): Promise<number> {
-    return this.#run('resolveUnseenErrors', (db, now) => resolveUnseenErrors(db, dirKey, seenBefore, now, lease));
+  resolveUnseenErrors(lease: SubfolderLease, seenBefore: Date): Promise<number> {
+    return this.#run('resolveUnseenErrors', (db, now) => resolveUnseenErrors(db, lease, seenBefore, now));
   }
 
   countOpenObjectErrors(dirKey?: string): Promise<readonly ObjectErrorCount[]> {

@@ -4,20 +4,28 @@ import type {
   ObjectErrorRecord,
   OpenObjectError,
   OpenObjectErrorFilter,
+  SubfolderLease,
 } from '../ports/state-store.ts';
+import { demandLease } from './hold-subfolder.ts';
 import type { StateTables } from './state-tables.ts';
 
 /** Keys of one statement. */
 const CHUNK_KEYS = 500;
 
-/** One row per key: open while `resolved_at` is NULL; a resolved one that fails again begins afresh. */
+/**
+ * One row per key: open while `resolved_at` is NULL; a resolved one that fails again begins afresh.
+ * @param lease of whoever found them, `undefined` where that is nobody's
+ * @throws StateError `STATE_LEASE_LOST`: somebody else holds the subfolder, or has
+ */
 export async function recordObjectErrors(
   db: Kysely<StateTables>,
   errors: readonly ObjectErrorRecord[],
   now: number,
+  lease: SubfolderLease | undefined,
 ): Promise<void> {
   if (errors.length === 0) return;
   await db.transaction().execute(async (transaction) => {
+    if (lease !== undefined) await demandLease(transaction, 'recordObjectErrors', lease, now);
     for (const error of errors) {
       const { dirKey, key, code, message, attempts } = error;
       const { numUpdatedRows } = await transaction

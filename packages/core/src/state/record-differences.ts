@@ -11,22 +11,21 @@ const CHUNK_KEYS = 500;
 /**
  * Opens an error for each object that has none. Why a transfer failed says more than that the object is not there: such an
  * error stays what it is, and is noted as seen. One that an earlier comparison left gives way where another is true now.
- * @param differences of one subfolder, each key once
  * @param lease the comparison's
+ * @param differences of its subfolder, each key once
  * @throws StateError `STATE_LEASE_LOST`: somebody else compares the subfolder, or has
  */
 export async function recordDifferences(
   db: Kysely<StateTables>,
-  dirKey: string,
+  lease: SubfolderLease,
   differences: readonly ObjectErrorRecord[],
   now: number,
-  lease: SubfolderLease | undefined,
 ): Promise<void> {
   for (let start = 0; start < differences.length; start += CHUNK_KEYS) {
     const chunk = differences.slice(start, start + CHUNK_KEYS);
     await db.transaction().execute(async (transaction) => {
-      if (lease !== undefined) await demandLease(transaction, lease, now);
-      await recordChunk(transaction, dirKey, chunk, now);
+      await demandLease(transaction, 'recordDifferences', lease, now);
+      await recordChunk(transaction, lease.dirKey, chunk, now);
     });
   }
 }
@@ -103,18 +102,18 @@ async function recordChunk(
  */
 export async function resolveUnseenErrors(
   db: Kysely<StateTables>,
-  dirKey: string,
+  lease: SubfolderLease,
   seenBefore: Date,
   now: number,
-  lease: SubfolderLease | undefined,
 ): Promise<number> {
+  const { dirKey } = lease;
   let resolved = 0;
   for (let afterKey: string | undefined; ;) {
     const page = await listOpenObjectErrors(db, { dirKey, afterKey, limit: CHUNK_KEYS });
     const unseen = page.filter(({ lastSeen }) => lastSeen < seenBefore).map(({ key }) => key);
     if (unseen.length > 0) {
       const { numUpdatedRows } = await db.transaction().execute(async (transaction) => {
-        if (lease !== undefined) await demandLease(transaction, lease, now);
+        await demandLease(transaction, 'resolveUnseenErrors', lease, now);
         return transaction
           .updateTable('objectErrors')
           .set({ resolvedAt: now })

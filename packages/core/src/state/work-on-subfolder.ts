@@ -1,8 +1,7 @@
 import type { ExpressionBuilder, Kysely, Updateable } from 'kysely';
-import { beyondEveryLease } from '../domain/lease-length.ts';
 import { type CheckFigures, figuresMatch } from '../domain/subfolder.ts';
 import type { SubfolderLease, WorkOutcome } from '../ports/state-store.ts';
-import { NOT_HELD, updateHeld } from './hold-subfolder.ts';
+import { isFree, NOT_HELD, updateHeld } from './hold-subfolder.ts';
 import type { SqlTemplate } from '../config/sql-template.ts';
 import { demandOverride, runOverride } from './query-overrides.ts';
 import type { StateTables } from './state-tables.ts';
@@ -79,7 +78,7 @@ async function takeForWork(
     .updateTable('subfolders')
     .set({ ...marks, leaseOwner, leaseExpiresAt })
     .where('dirKey', '=', dirKey)
-    .where((eb) => eb.or([eb('leaseExpiresAt', '<=', now), eb('leaseExpiresAt', '>', beyondEveryLease(now))]))
+    .where((eb) => isFree(eb, now))
     .where((eb) =>
       eb.or([
         eb.and([eb('syncCheckInProgress', '=', 0), eb('rsyncInProgress', '=', 0)]),

@@ -16,6 +16,7 @@ export interface GcsOperation {
 }
 
 interface GcsErrorBody {
+  /** `undefined` where these are not the words of GCS, but of a front end or a proxy. */
   readonly message: string | undefined;
   readonly reason: string | undefined;
 }
@@ -42,6 +43,7 @@ export function gcsStatusError(
   };
   const code = destinationErrorCode(status, said);
   const words = [`HTTP ${status}`];
+  if (status === 404 && said.message === undefined) words.push('not in the words of GCS');
   if (said.reason !== undefined) words.push(said.reason);
   if (said.message !== undefined) words.push(said.message);
   if (code === 'DESTINATION_FORBIDDEN') words.push(`${operation.permission} is needed`);
@@ -60,7 +62,7 @@ function destinationErrorCode(status: number, said: GcsErrorBody): DestinationEr
         ? 'DESTINATION_THROTTLED'
         : 'DESTINATION_FORBIDDEN';
     case 404:
-      return 'DESTINATION_NOT_FOUND';
+      return said.message === undefined ? 'DESTINATION_UNAVAILABLE' : 'DESTINATION_NOT_FOUND';
     case 412:
       return 'DESTINATION_PRECONDITION_FAILED';
     case 429:

@@ -33,8 +33,12 @@ interface GcsAnswer {
 export interface GcsJsonApi {
   /** @returns the body's text. @throws DestinationError with the code that fits; the abort reason where aborted */
   send(request: GcsRequest): Promise<string>;
-  /** @returns headers and the body's text. @throws as {@link send} */
-  exchange(request: GcsRequest): Promise<GcsAnswer>;
+  /**
+   * @param read makes something of the answer. Where it throws, the answer is to another request, or to none: the next one on this
+   *   connection would be, too, and the connection is given up
+   * @throws as {@link send}, and what `read` throws
+   */
+  read<T>(request: GcsRequest, read: (answer: GcsAnswer) => T): Promise<T>;
 }
 
 /** A page of 1,000 names of 1,024 bytes, escaped, stays below; errors are far smaller. */
@@ -42,7 +46,7 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** @param tokens `undefined` where none are wanted: an emulator, or a bucket that anybody may write to */
 export function createGcsJsonApi(pool: Pool, tokens: GcsTokenSource | undefined): GcsJsonApi {
-  const exchangeWithToken = async (request: GcsRequest): Promise<GcsAnswer> => {
+  const exchangeWithToken = async (request: GcsRequest): Promise<Answer> => {
     if (tokens === undefined) return checked(request, await exchange(pool, request, undefined));
     const { signal } = request;
     signal.throwIfAborted();
@@ -55,7 +59,15 @@ export function createGcsJsonApi(pool: Pool, tokens: GcsTokenSource | undefined)
   };
   return {
     send: async (request) => (await exchangeWithToken(request)).text,
-    exchange: exchangeWithToken,
+    read: async (request, read) => {
+      const answer = await exchangeWithToken(request);
+      try {
+        return read(answer);
+      } catch (error) {
+        answer.distrust();
+        throw error;
+      }
+    },
   };
 }
 
@@ -67,6 +79,7 @@ export function jsonBody(value: unknown): GcsRequestBody {
 interface Answer extends GcsAnswer {
   readonly status: number;
   readonly complete: boolean;
+  distrust(): void;
 }
 
 async function exchange(pool: Pool, request: GcsRequest, token: string | undefined): Promise<Answer> {
@@ -80,17 +93,18 @@ async function exchange(pool: Pool, request: GcsRequest, token: string | undefin
   try {
     const answer = await sendRequest(pool, { method, path, headers, signal, body: body?.bytes });
     const { bytes, complete } = await answer.take(MAX_ANSWER_BYTES);
-    return { status: answer.status, headers: answer.headers, text: bytes.toString(), complete };
+    const { status, headers: said } = answer;
+    return { status, headers: said, text: bytes.toString(), complete, distrust: () => answer.distrust() };
   } catch (error) {
     throw gcsConnectionError(request.operation, error, signal);
   }
 }
 
-function checked({ operation }: GcsRequest, answer: Answer): GcsAnswer {
+function checked({ operation }: GcsRequest, answer: Answer): Answer {
   const { status, headers, text, complete } = answer;
   if (status < 200 || status >= 300)
     throw gcsStatusError(operation, status, headers, text.slice(0, MAX_ERROR_CHARACTERS));
-  if (complete) return { headers, text };
+  if (complete) return answer;
   throw new DestinationError(
     'DESTINATION_UNAVAILABLE',
     `${operation.op} ${operation.destination}: the answer has more than ${MAX_ANSWER_BYTES} bytes`,

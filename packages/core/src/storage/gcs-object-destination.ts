@@ -132,7 +132,7 @@ class GcsObjectDestination implements ObjectDestination {
     const operation = this.#operation('objects.get', name, 'storage.objects.get');
     const path = `${this.#objectPath(name)}?${queryString({ fields: OBJECT_FIELDS })}`;
     try {
-      return parseGcsObject(await this.#api.send({ method: 'GET', path, operation, signal }), name, operation);
+      return await this.#api.read({ method: 'GET', path, operation, signal }, asObject(name, operation));
     } catch (error) {
       if (isMissingObject(error)) return undefined;
       throw error;
@@ -148,7 +148,7 @@ class GcsObjectDestination implements ObjectDestination {
     const path = `${this.#uploadPath}?${queryString({ uploadType: 'multipart', ifGenerationMatch, fields: OBJECT_FIELDS })}`;
     const { contentType, opening, closing } = multipartEnvelope(metadata);
     const body = { contentType, bytes: Buffer.concat([opening, ...content, closing]) };
-    return parseGcsObject(await this.#api.send({ method: 'POST', path, body, operation, signal }), name, operation);
+    return this.#api.read({ method: 'POST', path, body, operation, signal }, asObject(name, operation));
   }
 
   openUpload(request: UploadRequest): Promise<ObjectUpload> {
@@ -183,7 +183,7 @@ class GcsObjectDestination implements ObjectDestination {
       // Left out, it would be the bucket's default, which the parts need not have.
       destination: { storageClass },
     });
-    return parseGcsObject(await this.#api.send({ method: 'POST', path, body, operation, signal }), name, operation);
+    return this.#api.read({ method: 'POST', path, body, operation, signal }, asObject(name, operation));
   }
 
   rewrite(request: RewriteRequest): Promise<DestinationObject> {
@@ -245,6 +245,11 @@ const MAX_CHECK_ATTEMPTS = 3;
 const MAX_ONE_REQUEST_BYTES = 32 * 1024 * 1024;
 
 const WRITE_PERMISSION = 'storage.objects.create (and storage.objects.delete to overwrite)';
+
+/** @see parseGcsObject */
+function asObject(name: string, operation: GcsOperation): (answer: { readonly text: string }) => DestinationObject {
+  return ({ text }) => parseGcsObject(text, name, operation);
+}
 
 function isMissingObject(error: unknown): boolean {
   return error instanceof DestinationError && error.code === 'DESTINATION_NOT_FOUND' && !saysBucketIsMissing(error);

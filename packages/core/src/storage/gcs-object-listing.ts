@@ -89,10 +89,11 @@ async function fetchPage(
     fields: LIST_FIELDS,
   });
   const path = `${context.objectsPath}?${query}`;
-  const body = await context.api.send({ method: 'GET', path, operation, signal });
-  const answer = parseAnswer(body, operation);
-  const next = verifyAnswer(answer, list.prefix, range, cursor, operation);
-  return { page: { objects: answer.objects, commonPrefixes: answer.prefixes }, next };
+  return context.api.read({ method: 'GET', path, operation, signal }, ({ text }) => {
+    const answer = parseAnswer(text, operation);
+    const next = verifyAnswer(answer, list.prefix, range, cursor, operation);
+    return { page: { objects: answer.objects, commonPrefixes: answer.prefixes }, next };
+  });
 }
 
 function parseAnswer(body: string, operation: GcsOperation): ListAnswer {

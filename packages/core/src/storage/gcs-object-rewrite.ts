@@ -49,8 +49,8 @@ export async function rewriteGcsObject(
       rewriteToken,
       fields: FIELDS,
     });
-    const text = await api.send({ method: 'POST', path: `${path}?${query}`, body, operation, signal });
-    const answer = parseAnswer(text, name, operation);
+    const sent = { method: 'POST', path: `${path}?${query}`, body, operation, signal } as const;
+    const answer = await api.read(sent, ({ text }) => parseAnswer(text, name, operation));
     if (answer.done) return answer.object;
     ({ rewriteToken } = answer);
   }

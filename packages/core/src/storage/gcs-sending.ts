@@ -1,6 +1,8 @@
+import type { DestinationObject } from '../domain/destination-object.ts';
 import { DestinationError } from '../domain/errors.ts';
 import { gcsConnectionError, gcsStatusError, gcsUnreadableAnswer, type GcsOperation } from './gcs-failure.ts';
 import type { GcsJsonApi } from './gcs-json-api.ts';
+import { parseGcsObject } from './gcs-object-fields.ts';
 import type { GcsTokenSource } from './gcs-token-source.ts';
 import type { ResponseHeaders } from './header-values.ts';
 import { takeAnswerBody } from './wire/wire-answer.ts';
@@ -94,6 +96,20 @@ export class GcsSending {
       throw toBeSentAgain(operation, `the upload session ended with HTTP ${status}`, status);
     }
     throw gcsStatusError(operation, status, headers, text);
+  }
+
+  /**
+   * Reads what GCS says it has stored. Where that is not the object that was sent, it is the answer to another request, and its connection
+   * is given up.
+   * @throws DestinationError as {@link parseGcsObject}
+   */
+  stored(text: string, name: string): DestinationObject {
+    try {
+      return parseGcsObject(text, name, this.#context.operation);
+    } catch (error) {
+      this.#exchange?.distrust();
+      throw error;
+    }
   }
 
   close(): void {

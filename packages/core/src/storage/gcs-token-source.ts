@@ -1,5 +1,6 @@
-import type { AuthClient } from 'google-auth-library';
-import { ConfigurationError, DestinationError } from '../domain/errors.ts';
+import type { AuthClient, OAuth2Client } from 'google-auth-library';
+import { ConfigurationError, DestinationError, ObjectTransferError } from '../domain/errors.ts';
+import { noteGivenUp } from '../runtime/given-up.ts';
 
 /** Access tokens for GCS. */
 export interface GcsTokenSource {
@@ -12,10 +13,20 @@ export interface GcsTokenSource {
 const SCOPE = 'https://www.googleapis.com/auth/devstorage.read_write';
 
 /**
+ * How long to wait for credentials to be found, and for a token of theirs. Where there is a metadata server it answers in milliseconds;
+ * where there is none, looking for it takes the library up to 13 s.
+ */
+const ANSWER_TIMEOUT_MS = 20_000;
+
+/**
  * Tokens of Google's application default credentials, or of the client given; the library caches them and renews them
  * five minutes before they expire. Errors carry no cause: those of the library hold the request with its secrets.
+ * @param timeoutMs what is left unanswered for so long is `DESTINATION_UNAVAILABLE`: on Compute Engine the library itself waits on
  */
-export function createGcsTokenSource(findClient: () => Promise<AuthClient> = defaultClient): GcsTokenSource {
+export function createGcsTokenSource(
+  findClient: () => Promise<AuthClient> = defaultClient,
+  timeoutMs = ANSWER_TIMEOUT_MS,
+): GcsTokenSource {
   let client: Promise<AuthClient> | undefined;
   let current: { readonly client: AuthClient; readonly token: string } | undefined;
   let pending: Promise<string> | undefined;
@@ -23,13 +34,14 @@ export function createGcsTokenSource(findClient: () => Promise<AuthClient> = def
   const ask = async (): Promise<string> => {
     client ??= find(findClient);
     try {
-      const found = await client;
-      const { token } = await found.getAccessToken();
+      const found = await answered(client, timeoutMs, () => 'the metadata server, asked what credentials there are,');
+      const { token } = await answered(found.getAccessToken(), timeoutMs, () => tokenServerOf(found));
       if (typeof token !== 'string' || token === '') throw new TypeError('the answer holds no token');
       current = { client: found, token };
       return token;
     } catch (error) {
-      if (!(error instanceof ConfigurationError)) throw tokenError(error);
+      if (!(error instanceof ObjectTransferError)) throw tokenError(error);
+      // Whoever asks again is to ask anew: a client hands out the answer that it waits for already.
       client = undefined;
       throw error;
     }
@@ -65,6 +77,40 @@ async function find(findClient: () => Promise<AuthClient>): Promise<AuthClient> 
     throw new ConfigurationError('CONFIG_SECRET_MISSING', `no Google credentials: ${reasonOf(error)}`, {
       op: 'readCredentials',
     });
+  }
+}
+
+/** @param server who has not answered. @throws DestinationError `DESTINATION_UNAVAILABLE` */
+async function answered<T>(pending: Promise<T>, timeoutMs: number, server: () => string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    noteGivenUp();
+    late.reject(
+      new DestinationError(
+        'DESTINATION_UNAVAILABLE',
+        `Google gave no access token: ${server()} has not answered within ${timeoutMs / 1000} s`,
+        { op: 'getAccessToken' },
+      ),
+    );
+  }, timeoutMs);
+  try {
+    return await Promise.race([pending, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** By the name of its class, of which there are many: the library is not loaded for it. */
+function tokenServerOf(client: AuthClient): string {
+  const kind = client.constructor.name;
+  switch (kind) {
+    case 'Compute':
+      return 'the metadata server';
+    case 'JWT':
+    case 'UserRefreshClient':
+      return new URL((client as OAuth2Client).endpoints.oauth2TokenUrl).host;
+    default:
+      return `the server that gives tokens for credentials of the kind ${kind}`;
   }
 }
 

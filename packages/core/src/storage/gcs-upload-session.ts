@@ -3,7 +3,7 @@ import { DestinationError, ObjectTransferError } from '../domain/errors.ts';
 import type { ObjectUpload, UploadRequest } from '../ports/object-destination.ts';
 import { gcsUnreadableAnswer } from './gcs-failure.ts';
 import { jsonBody } from './gcs-json-api.ts';
-import { encodeCrc32c, OBJECT_FIELDS, parseGcsObject, toGcsInsert } from './gcs-object-fields.ts';
+import { encodeCrc32c, OBJECT_FIELDS, toGcsInsert } from './gcs-object-fields.ts';
 import { GcsSending, toBeSentAgain, type GcsUploadContext } from './gcs-sending.ts';
 import { headerText } from './header-values.ts';
 import { queryString } from './query-string.ts';
@@ -74,9 +74,7 @@ class UploadSession implements ObjectUpload {
   async finish(crc32c: number): Promise<DestinationObject> {
     try {
       const kept = this.#tries++ === 0 ? await this.#endFirst() : await this.#askWhatIsKept();
-      const text = typeof kept === 'string' ? kept : await this.#sendTail(kept, crc32c);
-      this.#state = 'finished';
-      return parseGcsObject(text, this.#name, this.#context.operation);
+      return typeof kept === 'number' ? await this.#sendTail(kept, crc32c) : kept;
     } catch (error) {
       // GCS has made up its mind about these bytes.
       if (error instanceof DestinationError && error.httpStatus === 400) this.#state = 'lost';
@@ -95,12 +93,12 @@ class UploadSession implements ObjectUpload {
     return this.#tailStart;
   }
 
-  /** @returns how many bytes GCS has kept, or the object as JSON where it has them all */
-  async #askWhatIsKept(): Promise<number | string> {
+  /** @returns how many bytes GCS has kept, or the object where it has them all */
+  async #askWhatIsKept(): Promise<number | DestinationObject> {
     const asking = new GcsSending(this.#context, this.#signal, 'session');
     await asking.begin('PUT', this.#path, { 'content-length': '0', 'content-range': `bytes */${this.#sizeBytes}` });
     const { status, headers, text } = await this.#orLost(asking.answer(200, 201, 308));
-    if (status !== 308) return text;
+    if (status !== 308) return this.#finished(asking, text);
     const kept = keptBytes({ headers });
     this.#checkKept(kept, this.#sizeBytes);
     return kept;
@@ -113,13 +111,18 @@ class UploadSession implements ObjectUpload {
     throw toBeSentAgain(this.#context.operation, `GCS has kept ${bytes} of ${this.#tailStart} bytes`);
   }
 
-  async #sendTail(start: number, crc32c: number): Promise<string> {
+  #finished(sending: GcsSending, text: string): DestinationObject {
+    this.#state = 'finished';
+    return sending.stored(text, this.#name);
+  }
+
+  async #sendTail(start: number, crc32c: number): Promise<DestinationObject> {
     const last = new GcsSending(this.#context, this.#signal, 'session');
     const hash = { 'x-goog-hash': `crc32c=${encodeCrc32c(crc32c)}` };
     await last.begin('PUT', this.#path, { ...this.#headersOf(start, this.#sizeBytes), ...hash });
     try {
       await last.send(Buffer.concat(this.#tail).subarray(start - this.#tailStart));
-      return (await this.#orLost(last.answer())).text;
+      return this.#finished(last, (await this.#orLost(last.answer())).text);
     } finally {
       last.close();
     }
@@ -149,17 +152,19 @@ async function startSession(context: GcsUploadContext, request: UploadRequest): 
   const { ifGenerationMatch, sizeBytes, signal } = request;
   const { operation, origin } = context;
   const query = queryString({ uploadType: 'resumable', ifGenerationMatch, fields: OBJECT_FIELDS });
-  const { headers } = await context.api.exchange({
+  const start = {
     method: 'POST',
     path: `${context.uploadPath}?${query}`,
     body: jsonBody(toGcsInsert(request)),
     headers: { 'x-upload-content-length': String(sizeBytes) },
     operation,
     signal,
+  } as const;
+  return context.api.read(start, ({ headers }) => {
+    const location = headerText(headers, 'location') ?? '';
+    if (location.startsWith(`${origin}/`)) return location.slice(origin.length);
+    throw gcsUnreadableAnswer(operation, new TypeError('the upload session has no address at this host'));
   });
-  const location = headerText(headers, 'location') ?? '';
-  if (location.startsWith(`${origin}/`)) return location.slice(origin.length);
-  throw gcsUnreadableAnswer(operation, new TypeError('the upload session has no address at this host'));
 }
 
 /** What is left of a session costs nothing and ends by itself after a week: that it is not cancelled is no failure. */
@@ -167,7 +172,7 @@ async function cancelSession(context: GcsUploadContext, path: string, signal: Ab
   if (signal.aborted) return;
   const either = AbortSignal.any([signal, AbortSignal.timeout(CANCEL_MS)]);
   try {
-    await context.api.exchange({ method: 'DELETE', path, operation: context.operation, signal: either });
+    await context.api.send({ method: 'DELETE', path, operation: context.operation, signal: either });
   } catch (error) {
     // 499 is how GCS says that it is cancelled.
     if (!(error instanceof ObjectTransferError) && !either.aborted) throw error;

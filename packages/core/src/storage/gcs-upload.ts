@@ -1,7 +1,7 @@
 import type { ObjectUpload, UploadRequest } from '../ports/object-destination.ts';
 import { unlessAborted } from '../runtime/unless-aborted.ts';
 import { multipartEnvelope } from './gcs-multipart-body.ts';
-import { OBJECT_FIELDS, parseGcsObject, toGcsInsert } from './gcs-object-fields.ts';
+import { OBJECT_FIELDS, toGcsInsert } from './gcs-object-fields.ts';
 import { GcsSending, type GcsUploadContext } from './gcs-sending.ts';
 import { queryString } from './query-string.ts';
 
@@ -33,7 +33,7 @@ export async function openMultipartUpload(context: GcsUploadContext, request: Up
     write: (bytes) => sending.send(bytes),
     async finish() {
       await sending.send(envelope.closing);
-      return parseGcsObject((await sending.answer()).text, name, context.operation);
+      return sending.stored((await sending.answer()).text, name);
     },
     abort: () => {
       sending.close();

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { onAbort } from '../runtime/on-abort.ts';
 import type { ResponseHeaders } from './header-values.ts';
+import type { ConnectionUser, HttpConnection } from './http-connection.ts';
 
 /** One request, as undici sends it. */
 export interface HttpRequest {
@@ -30,6 +31,11 @@ export interface HttpAnswer {
   take(maxBytes: number): Promise<BoundedBody>;
   /** Gives the body up, and its connection where it is not at its end yet. */
   discard(): void;
+  /**
+   * Gives the connection up, also after the end: what came on it is not the answer to this request, so that the next one would get
+   * another's, too.
+   */
+  distrust(): void;
 }
 
 /** Unread bytes beyond which the other side has to wait. Small objects come whole in one piece of at most 64 KiB. */
@@ -52,12 +58,13 @@ export function sendRequest(dispatcher: Dispatcher, request: HttpRequest): Promi
 }
 
 /** What undici tells of one exchange, and what the caller has taken of it. */
-class Exchange implements Dispatcher.DispatchHandler, HttpAnswer, AsyncIterator<Uint8Array, undefined> {
+class Exchange implements ConnectionUser, HttpAnswer, AsyncIterator<Uint8Array, undefined> {
   status = 0;
   headers: ResponseHeaders = {};
   readonly #resolve: (answer: HttpAnswer) => void;
   readonly #reject: (error: unknown) => void;
   readonly #stopListening: () => void;
+  #connection: HttpConnection | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #giveUpReason: Error | undefined;
   #unread: Uint8Array[] = [];
@@ -96,6 +103,10 @@ class Exchange implements Dispatcher.DispatchHandler, HttpAnswer, AsyncIterator<
     this.#giveUp(new Error('the body is not wanted'));
   }
 
+  distrust(): void {
+    this.#connection?.giveUp();
+  }
+
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     for (;;) {
       const piece = this.#unread.shift();
@@ -113,6 +124,10 @@ class Exchange implements Dispatcher.DispatchHandler, HttpAnswer, AsyncIterator<
   return(): Promise<IteratorResult<Uint8Array, undefined>> {
     this.discard();
     return Promise.resolve({ done: true, value: undefined });
+  }
+
+  onConnection(connection: HttpConnection): void {
+    this.#connection = connection;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

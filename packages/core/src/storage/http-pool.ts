@@ -1,5 +1,6 @@
 import { Pool } from 'undici';
 import { ConfigurationError } from '../domain/errors.ts';
+import { HttpConnection } from './http-connection.ts';
 
 /** Bounds of the connections to one origin. */
 export interface HttpPoolSettings {
@@ -33,6 +34,7 @@ export function createHttpPool(origin: string, settings: HttpPoolSettings): Pool
     bodyTimeout: settings.bodyTimeoutMs,
     pipelining: 1,
     allowH2: false,
+    factory: (url, options) => new HttpConnection(url, options),
   });
 }
 

@@ -2,7 +2,7 @@ import { ConfigurationError, SourceError } from '../domain/errors.ts';
 import type { SourceObject } from '../domain/source-object.ts';
 import type { ListRequest, ObjectLister, SourcePage } from '../ports/object-source.ts';
 import { DEFAULT_RETRY_POLICY, retry, type RetryPolicy } from '../runtime/retry.ts';
-import type { ResponseHeaders } from './header-values.ts';
+import { headerText, type ResponseHeaders } from './header-values.ts';
 import { sendRequest } from './http-exchange.ts';
 import { listInSegments, readAheadBudget } from './listing/list-in-segments.ts';
 import type { KeyRange } from './listing/segmented-listing.ts';
@@ -10,7 +10,9 @@ import { listingDisorder } from './listing/listing-order.ts';
 import { prefetchPages, type FetchedPage } from './listing/prefetch-pages.ts';
 import { queryString } from './query-string.ts';
 import type { S3Connection } from './s3-connection.ts';
+import { parseRetryAfterMs } from './retry-after.ts';
 import { s3Uri } from './s3-endpoint.ts';
+import { parseS3ErrorBody } from './s3-error-body.ts';
 import { parseS3ListPage, type S3ListPage } from './s3-list-page.ts';
 import { sourceConnectionError, sourceStatusError, type SourceRequest } from './source-failure.ts';
 import { XmlSyntaxError } from './xml-scanner.ts';
@@ -142,14 +144,25 @@ async function exchange(
   }
 }
 
-/** Whatever code a 404 has, what is missing when listing is the bucket. */
+/** What is missing when listing is the bucket, and S3 has one word for that. Any other 404 is somebody's in between, and may pass. */
 function listRefusal(connection: S3Connection, request: SourceRequest, refused: ListAnswer): Error {
-  const { status, headers, text } = refused;
-  if (status !== 404) return sourceStatusError(request, status, headers, text.slice(0, MAX_ERROR_CHARACTERS));
-  return new ConfigurationError('CONFIG_BUCKET_MISSING', `there is no S3 bucket ${connection.endpoint.bucket}`, {
-    op: request.op,
-    source: request.source,
-    httpStatus: status,
+  const { status, headers } = refused;
+  const body = refused.text.slice(0, MAX_ERROR_CHARACTERS);
+  if (status !== 404) return sourceStatusError(request, status, headers, body);
+  const { code } = parseS3ErrorBody(body);
+  const context = { op: request.op, source: request.source, httpStatus: status };
+  if (code === 'NoSuchBucket') {
+    return new ConfigurationError(
+      'CONFIG_BUCKET_MISSING',
+      `there is no S3 bucket ${connection.endpoint.bucket}`,
+      context,
+    );
+  }
+  const said = code === undefined ? 'not in the words of S3' : code;
+  const reason = `HTTP 404, ${said}: of a bucket that is missing S3 says NoSuchBucket`;
+  return new SourceError('SOURCE_UNAVAILABLE', `${request.op} ${request.source}: ${reason}`, {
+    ...context,
+    retryAfterMs: parseRetryAfterMs(headerText(headers, 'retry-after'), Date.now()),
   });
 }
 

@@ -29,7 +29,7 @@ export async function copyInParts(
   plan: TransferPlan,
   signal: AbortSignal,
 ): Promise<TransferOutcome> {
-  const { expected, found } = plan;
+  const { expected, found, triedOut } = plan;
   const { destination, rates } = context;
   const temporary = new TemporaryObjects(context, signal);
   try {
@@ -50,7 +50,7 @@ export async function copyInParts(
       signal,
     };
     // Every byte is there by now: a failure that may pass must not move them again.
-    const written = await retry(context.retryPolicy, { signal }, async () => {
+    const written = await retry(context.retryPolicy, { signal, triedOut }, async () => {
       await rates.writes.take(1, signal);
       return underWriteLimit(context, 0, signal, () => destination.rewrite(rewrite));
     });
@@ -75,7 +75,7 @@ async function composeWhole(
 ): Promise<ComposePart> {
   const compose = async (group: readonly ComposePart[]) => {
     const name = temporary.name();
-    const composed = await retry(context.retryPolicy, { signal }, async () => {
+    const composed = await retry(context.retryPolicy, { signal, triedOut: plan.triedOut }, async () => {
       await context.rates.writes.take(1, signal);
       const request = { name, parts: group, storageClass: TEMPORARY_STORAGE_CLASS, signal };
       return underWriteLimit(context, 0, signal, () => context.parts.compose(request));

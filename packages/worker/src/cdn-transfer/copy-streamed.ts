@@ -18,7 +18,7 @@ export async function copyStreamed(
   plan: TransferPlan,
   signal: AbortSignal,
 ): Promise<TransferOutcome> {
-  const { expected, found, name, route } = plan;
+  const { expected, found, name, route, triedOut } = plan;
   const openUpload = async (content: ObjectContent) => {
     const md5 = md5Of(content, expected);
     const request: UploadRequest = {
@@ -34,7 +34,7 @@ export async function copyStreamed(
     return isCollected ? openCollectedUpload(context.destination, request) : context.destination.openUpload(request);
   };
   const isThere = (crc: number) => isThereAlready(context, plan, crc);
-  const relayed = await relayContent(context, { expected, route, openUpload, isThere }, signal);
+  const relayed = await relayContent(context, { expected, route, triedOut, openUpload, isThere }, signal);
   const { content, written, crc32c } = relayed;
   if (written === undefined) {
     await adoptExisting(context, plan, content, signal);

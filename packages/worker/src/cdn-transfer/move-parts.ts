@@ -43,9 +43,8 @@ export async function moveParts(
     for (let index = next++; index < ranges.length; index = next++) {
       const range = ranges[index] as ByteRange;
       const name = temporary.name();
-      const moved = await retry(context.retryPolicy, { signal: partSignal, unless: isOtherCopy }, () =>
-        movePart(context, plan, range, name, partSignal),
-      );
+      const hooks = { signal: partSignal, unless: isOtherCopy, triedOut: plan.triedOut };
+      const moved = await retry(context.retryPolicy, hooks, () => movePart(context, plan, range, name, partSignal));
       temporary.written(name, moved.part.generation);
       parts[index] = moved.part;
       content ??= moved.content;
@@ -93,8 +92,8 @@ async function movePart(
       temporary: true,
       signal,
     });
-  const { expected, route } = plan;
-  const relayed = await relayContent(context, { expected, route, range, openUpload }, signal);
+  const { expected, route, triedOut } = plan;
+  const relayed = await relayContent(context, { expected, route, triedOut, range, openUpload }, signal);
   const { content, written, sizeBytes, crc32c } = relayed;
   if (written === undefined || !isSameContent(written, sizeBytes, crc32c)) {
     throw new TransferError(

@@ -3,7 +3,7 @@ import type { DestinationObject } from '@object-transfer/core/domain/destination
 import { SourceError } from '@object-transfer/core/domain/errors';
 import type { ObjectUpload } from '@object-transfer/core/ports/object-destination';
 import type { ObjectContent } from '@object-transfer/core/ports/object-source';
-import { retry } from '@object-transfer/core/runtime/retry';
+import { retry, type TriedOut } from '@object-transfer/core/runtime/retry';
 import { streamBytes } from './stream-bytes.ts';
 import type { TransferContext } from './transfer-context.ts';
 import { underReadLimit, underWriteLimit, type SlowDown } from './under-limit.ts';
@@ -11,6 +11,8 @@ import { openContent, sizeMismatch, wantedBytesOf, type ContentRequest } from '.
 
 /** What is to be relayed, and where to. */
 export interface RelayRequest extends Omit<ContentRequest, 'streamed'> {
+  /** As in the plan. */
+  readonly triedOut: TriedOut;
   /** Opens the upload for what the answer says about the object. */
   readonly openUpload: (content: ObjectContent) => Promise<ObjectUpload>;
   /** Asked when all bytes have come, before anything is under the name. True: they are there already, and the upload is given up. */
@@ -91,10 +93,11 @@ class Relay {
   }
 
   async #relayAll(first: ObjectContent, upload: ObjectUpload): Promise<void> {
-    const { context, wantedBytes, slowDownReads, signal } = this.#options;
+    const { context, request, wantedBytes, slowDownReads, signal } = this.#options;
+    const { triedOut } = request;
     // Where all bytes have come, nothing is left to ask for: it is the end that was missed.
     const unless = (error: unknown) => !hasBrokenOff(error) || this.#sizeBytes >= wantedBytes;
-    await retry(context.retryPolicy, { signal, unless, onRetry: slowDownReads }, async (attempt) =>
+    await retry(context.retryPolicy, { signal, unless, triedOut, onRetry: slowDownReads }, async (attempt) =>
       this.#relayBody(attempt === 1 ? first : await this.#reopen(), upload),
     );
     if (this.#sizeBytes !== wantedBytes) throw this.#mismatch();
@@ -127,8 +130,9 @@ class Relay {
   }
 
   #finish(upload: ObjectUpload): Promise<DestinationObject> {
-    const { context, slowDownWrites, signal } = this.#options;
-    const hooks = { signal, unless: () => !upload.mayFinishAgain, onRetry: slowDownWrites };
+    const { context, request, slowDownWrites, signal } = this.#options;
+    const { triedOut } = request;
+    const hooks = { signal, unless: () => !upload.mayFinishAgain, triedOut, onRetry: slowDownWrites };
     return retry(context.retryPolicy, hooks, () => upload.finish(this.#crc32c));
   }
 

@@ -8,7 +8,7 @@ import type { ObjectReader, ObjectStater } from '@object-transfer/core/ports/obj
 import type { AdaptiveLimit } from '@object-transfer/core/runtime/adaptive-limit';
 import type { ByteBudget } from '@object-transfer/core/runtime/byte-budget';
 import type { RateLimit } from '@object-transfer/core/runtime/rate-limit';
-import type { RetryPolicy } from '@object-transfer/core/runtime/retry';
+import type { RetryPolicy, TriedOut } from '@object-transfer/core/runtime/retry';
 
 /** GCS storage class for an S3 storage class; `undefined` leaves the choice to the bucket's default. */
 export type StorageClassMap = (s3StorageClass: string) => string | undefined;
@@ -66,6 +66,8 @@ export interface TransferPlan {
   readonly found: DestinationObject | undefined;
   /** True once S3 turned out to have another version than the listing. */
   readonly changed: boolean;
+  /** What of this object has been tried often enough in this delivery, be it one of its parts: trying it all again would not help. */
+  readonly triedOut: TriedOut;
 }
 
 export type TransferOutcome =

@@ -5,7 +5,7 @@ import { DestinationError, SourceError } from '@object-transfer/core/domain/erro
 import { destinationName, isNamelessRootMarker } from '@object-transfer/core/domain/key-mapping';
 import { allowedName } from '@object-transfer/core/domain/object-name-rules';
 import type { ExpectedObject } from '@object-transfer/core/domain/source-object';
-import { backoffDelayMs, retry, waitsTooLong } from '@object-transfer/core/runtime/retry';
+import { backoffDelayMs, retry, TriedOut, waitsTooLong } from '@object-transfer/core/runtime/retry';
 import { copyInParts } from './copy-in-parts.ts';
 import { copyStreamed } from './copy-streamed.ts';
 import { copyWhole } from './copy-whole.ts';
@@ -31,7 +31,8 @@ import { underReadLimit } from './under-limit.ts';
  *            - The copy that was served is not what was listed (other ETag, weak ETag, wrong size, missing, refused by
  *              GCS's checksum): ask S3 itself. Where S3 has moved on, its new version is what counts. Where it has not,
  *              the copy is stale: past the cache next, then from S3 directly if that is allowed.
- *            - Something that may pass: the same again after a backoff.
+ *            - Something that may pass: the same again after a backoff, unless a part of it, or one of its requests, has been tried
+ *              that often already.
  *            - Anything else, or too many attempts: `failed`, with the error.
  */
 
@@ -59,7 +60,8 @@ export async function transferObject(
     const expected = request.expected ?? (await askSource(context, request.key, signal));
     if (isNamelessRootMarker(context.mapping, expected)) return { status: 'skipped' };
     const { name } = allowedName(destinationName(context.mapping, request.key), context.namePolicy, request.key);
-    const first: TransferPlan = { name, expected, route: 'cdn', found: found.get(name), changed: false };
+    const triedOut = new TriedOut();
+    const first: TransferPlan = { name, expected, route: 'cdn', found: found.get(name), changed: false, triedOut };
     let result = await unlessLate(context, first, request.expected === undefined, signal);
     for (let attempt = 1; 'next' in result; attempt++) {
       if (result.delayMs > 0) await sleep(result.delayMs, signal);
@@ -111,7 +113,7 @@ async function recover(
   if (isOvertaken(error)) return lookWhatIsThere(context, plan, signal);
   if (isDoubtfulCopy(error)) return askWhatIsRight(context, plan, error, attempt, signal);
   const { retryable, retryAfterMs } = classifyError(error);
-  if (!retryable || waitsTooLong(error)) throw error;
+  if (!retryable || waitsTooLong(error) || plan.triedOut.has(error)) throw error;
   return { next: plan, delayMs: backoffDelayMs(context.retryPolicy, attempt, retryAfterMs) };
 }
 
@@ -189,7 +191,7 @@ async function askWhatIsRight(
   if (!isSameVersion(now, plan.expected)) return followSource(context, plan, now);
   const route = nextRoute(context, plan.route);
   if (route !== undefined) return { next: { ...plan, route }, delayMs: 0 };
-  if (waitsTooLong(doubt)) throw doubt;
+  if (waitsTooLong(doubt) || plan.triedOut.has(doubt)) throw doubt;
   const { retryAfterMs } = classifyError(doubt);
   return { next: plan, delayMs: backoffDelayMs(context.retryPolicy, attempt, retryAfterMs) };
 }

@@ -55,7 +55,7 @@ export function repairSubfolder(
     work,
     dirKey,
     async (workSignal, lease) => {
-      await repair(context, dirKey, workSignal);
+      await repair(context, lease, workSignal);
       return takeFigures(context, lease, workSignal);
     },
     signal,
@@ -63,11 +63,12 @@ export function repairSubfolder(
   );
 }
 
-async function repair(context: RepairContext, dirKey: string, signal: AbortSignal): Promise<void> {
+async function repair(context: RepairContext, lease: SubfolderLease, signal: AbortSignal): Promise<void> {
   const { syncFolder, deleteExtra } = context;
+  const { dirKey } = lease;
   const maxExtras = deleteExtra ? MAX_EXTRAS : 0;
   if (syncFolder === undefined) {
-    const transferred = () => transferDifferences(context, dirKey, maxExtras, signal);
+    const transferred = () => transferDifferences(context, lease, maxExtras, signal);
     await deleteAll(context, async () => (await transferred()).extras, signal);
     return;
   }

@@ -1,7 +1,7 @@
 import { describeError } from '@object-transfer/core/domain/classify-error';
 import type { DestinationObject } from '@object-transfer/core/domain/destination-object';
 import type { CheckFigures } from '@object-transfer/core/domain/subfolder';
-import type { ObjectErrorRecord, StateStore } from '@object-transfer/core/ports/state-store';
+import type { ObjectErrorRecord, StateStore, SubfolderLease } from '@object-transfer/core/ports/state-store';
 import type { TransferContext, TransferOutcome } from '../cdn-transfer/transfer-context.ts';
 import { transferObject } from '../cdn-transfer/transfer-object.ts';
 import { compareSubfolder, type CompareContext, type Difference } from '../sync-check/compare-subfolder.ts';
@@ -31,16 +31,18 @@ const RECORD_BATCH = 100;
 /**
  * Compares a subfolder and transfers what is missing or different while the comparison goes on. Memory does not depend on
  * the size of the subfolder.
+ * @param lease of the subfolder
  * @param maxExtras how many of the objects that only the destination has are returned
  * @throws SourceError or DestinationError of a listing that could not be completed: then there are no extras, as nobody
- *   knows which they are; the reason of `signal`
+ *   knows which they are; StateError `STATE_LEASE_LOST` before any error is stored; the reason of `signal`
  */
 export async function transferDifferences(
   context: TransferDifferencesContext,
-  dirKey: string,
+  lease: SubfolderLease,
   maxExtras: number,
   signal: AbortSignal,
 ): Promise<TransferredDifferences> {
+  const { dirKey } = lease;
   const pending = new Set<Promise<void>>();
   let onRoom: (() => void) | undefined;
   const failures: ObjectErrorRecord[] = [];
@@ -72,7 +74,7 @@ export async function transferDifferences(
     });
   };
   const record = async (): Promise<void> => {
-    await context.stateStore.recordObjectErrors(failures.splice(0));
+    await context.stateStore.recordObjectErrors(failures.splice(0), lease);
   };
   try {
     const figures = await compareSubfolder(

@@ -35,13 +35,13 @@ export class DifferenceRecorder implements DifferenceSink {
 
   async complete(beganAt: Date, lease: SubfolderLease): Promise<void> {
     await this.#record(lease);
-    await this.#stateStore.resolveUnseenErrors(this.#dirKey, beganAt, lease);
+    await this.#stateStore.resolveUnseenErrors(lease, beganAt);
   }
 
   async #record(lease: SubfolderLease): Promise<void> {
     const batch = this.#batch;
     this.#batch = [];
-    await this.#stateStore.recordDifferences(this.#dirKey, batch, lease);
+    await this.#stateStore.recordDifferences(lease, batch);
   }
 }
 

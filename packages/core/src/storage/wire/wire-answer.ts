@@ -16,6 +16,7 @@ export async function sendOverWire(pool: WirePool, request: WireRequest): Promis
       body: piecesOf(exchange, 'full'),
       take: (maxBytes) => takeAnswerBody(exchange, maxBytes),
       discard: () => exchange.close(),
+      distrust: () => exchange.distrust(),
     };
   } catch (error) {
     exchange.close();

@@ -29,6 +29,11 @@ export interface WireExchange {
   readBlock(want: 'full' | 'any'): Promise<Buffer | undefined>;
   /** Keeps the connection where the answer was read to its end, and breaks it off otherwise. Repeating it does nothing. */
   close(): void;
+  /**
+   * Breaks the connection off, also after {@link close}: what came on it is not the answer to this request. Whoever has it by now would
+   * get another's, too.
+   */
+  distrust(): void;
 }
 
 /** Connections to one origin, for large bodies; as many as there are exchanges at a time. */
@@ -87,6 +92,10 @@ export class WirePool {
         stopListening();
         if (connection.end()) this.#idle.push(connection);
         else this.#connections.delete(connection);
+      },
+      distrust: () => {
+        exchange.close();
+        connection.destroy(new WireError('WIRE_CLOSED', 'an answer on this connection belonged to another request'));
       },
     };
     try {
