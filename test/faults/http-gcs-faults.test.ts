@@ -85,6 +85,12 @@ const ROWS: readonly FaultRow[] = [
   ...refusals(OF_GCS),
   { what: 'is a 403 for going too fast', fault: THROTTLED, twice: ARRIVES, always: 'DESTINATION_THROTTLED' },
   {
+    what: 'is a 404 of a front end',
+    fault: { kind: 'status', status: 404, by: 'frontEnd' },
+    twice: ARRIVES,
+    always: 'DESTINATION_UNAVAILABLE',
+  },
+  {
     what: 'is a 503 without words',
     fault: { kind: 'status', status: 503, by: 'frontEnd' },
     twice: ARRIVES,

@@ -20,7 +20,7 @@ let longestStallMs = 0;
 let tickedAt = startedAt;
 let delayedMs = delayedByOthersMs();
 
-append({ pid, ppid, event: 'start', args: process.argv.slice(2) });
+append({ pid, ppid, event: 'start', epochMs: performance.timeOrigin + startedAt, args: process.argv.slice(2) });
 
 // With Node's default, a promise that is rejected and not handled is such an error, too.
 process.on('uncaughtExceptionMonitor', (error, origin) => uncaught.push(`${origin}: ${error?.stack ?? String(error)}`));

@@ -18,6 +18,8 @@ export interface MonitorStart {
   /** Of the process that started it. */
   readonly ppid: number;
   readonly event: 'start';
+  /** By a clock that nobody sets. */
+  readonly epochMs: number;
   readonly args: readonly string[];
 }
 
@@ -39,6 +41,8 @@ export interface MonitoredProcess {
   readonly pid: number;
   /** Of the process that started it. */
   readonly ppid: number;
+  /** When it began to tell, by a clock that nobody sets. */
+  readonly epochMs: number;
   /** Of its command line. */
   readonly args: readonly string[];
   /** `undefined` while it runs, and where it was killed. */
@@ -67,6 +71,7 @@ export async function readMonitored(file: string): Promise<readonly MonitoredPro
   return starts.map((start) => ({
     pid: start.pid,
     ppid: start.ppid,
+    epochMs: start.epochMs,
     args: start.args,
     end: told.slice(told.indexOf(start)).find((line) => line.event === 'end' && line.pid === start.pid) as
       | MonitorEnd

@@ -11,7 +11,6 @@ import { publishTo, pullFrom } from '../e2e/pubsub-client.ts';
 import { DESTINATION_BUCKET, SOURCE_BUCKET } from '../e2e/rehearsal.ts';
 import { EchoingRefusals } from './echoing-refusals.ts';
 import { findLeaks, readAllFiles } from './find-leaks.ts';
-import { processTree } from './processes.ts';
 
 /*
  * Every module of a fleet, one after the other, against services that refuse and repeat what they were sent. They leave what
@@ -135,12 +134,8 @@ function secrets(): ReadonlyMap<string, string> {
 }
 
 /** Starts a command as talkative as it can be. Nobody else on the machine sees a secret of it. */
-async function start(args: string): Promise<RunningCommand> {
-  const command = fleet.start(...args.split(' '), ...configuredBy(ENTITY), '--log-level', 'debug', '--json');
-  const processes = await processTree(command.pid);
-  expect(processes.map(({ cmdline }) => cmdline).join('\n')).toContain(args);
-  expect(findLeaks(processes.map(({ cmdline, environ }) => cmdline + environ).join('\n'), secrets())).toEqual([]);
-  return command;
+function start(args: string): RunningCommand {
+  return fleet.start(...args.split(' '), ...configuredBy(ENTITY), '--log-level', 'debug', '--json');
 }
 
 /** What a command, or a worker and what it has handed on, said of a refusal. */
@@ -163,13 +158,13 @@ function safely(exitCode: number): Told {
 }
 
 async function run(args: string): Promise<Told> {
-  await using command = await start(args);
+  await using command = start(args);
   return told(await command.ended);
 }
 
 /** Runs a worker until it has handed on so many failures. */
 async function runWorker(args: string, failures: number): Promise<Told> {
-  await using worker = await start(args);
+  await using worker = start(args);
   const handedOn = await pullFrom(fleet, 'errors', failures);
   worker.kill('SIGTERM');
   return told(await worker.ended, JSON.stringify(handedOn));

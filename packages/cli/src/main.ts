@@ -2,12 +2,9 @@ import { hasGivenUp } from '@object-transfer/core/runtime/given-up';
 import { exitCodeOf } from './exit-codes.ts';
 import { acceptReferenceSpelling } from './options/reference-spelling.ts';
 import { endWhereNobodyReads } from './output/end-where-nobody-reads.ts';
-import { leaveNothingOpen, stopOnSignals } from './stop-signals.ts';
+import { leaveNothingOpen, stopOnSignals, wasLaunched } from './stop-signals.ts';
 
-// Not for the processes that this one starts.
-const launched = process.env['OBJECT_TRANSFER_LAUNCHED'] !== undefined;
-delete process.env['OBJECT_TRANSFER_LAUNCHED'];
-const stop = stopOnSignals(launched);
+const stop = stopOnSignals(wasLaunched());
 endWhereNobodyReads(process.stdout);
 try {
   // The rest takes a second to load on a busy machine, and a signal may come meanwhile.

@@ -4,6 +4,13 @@ import { EXIT_CODES } from './exit-codes.ts';
 /** Of the 30 s that service managers give before they kill. Workers and publishers take up to 27 s for themselves. */
 const LEAVE_MS = 28_000;
 
+/** Whether the launcher has started this process under an older Node. To be asked once: of the processes that this one starts it does not hold. */
+export function wasLaunched(): boolean {
+  const launched = process.env['OBJECT_TRANSFER_LAUNCHED'] !== undefined;
+  delete process.env['OBJECT_TRANSFER_LAUNCHED'];
+  return launched;
+}
+
 /**
  * Aborts on SIGINT, SIGTERM, SIGHUP, and when the process that started this one goes away. A second signal ends the
  * process at once, with the exit code that shells give it. Where it has not ended by itself in time it leaves, with exit code

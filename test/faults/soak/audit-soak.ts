@@ -2,7 +2,7 @@ import { auditObjects, type Discrepancy } from '../audit-objects.ts';
 import { decodeObjectMessage, decodeSubfolderMessage } from '@object-transfer/core/domain/message-codec';
 import { MAX_RSS_BYTES, maxFds, maxSockets } from '../limits-bounds.ts';
 import type { ProcessPeaks } from '../limits-process-watch.ts';
-import { readMonitored } from '../limits-monitor.ts';
+import { readMonitored, type Stall } from '../limits-monitor.ts';
 import { DESTINATION_BUCKET, MAX_CONCURRENCY, type SoakCloud } from './soak-cloud.ts';
 import type { SoakFleet } from './soak-fleet.ts';
 import type { Circumstances } from './soak-process.ts';
@@ -10,6 +10,8 @@ import { FLOWS } from './soak-queues.ts';
 import { UNMOVABLE } from './soak-source.ts';
 
 const START_UP_MS = 2000;
+/** A process notices some milliseconds after it woke up that it was suspended. */
+const WAKING_MS = 1000;
 
 /** What the source had in the beginning. */
 export interface SoakObjects {
@@ -165,10 +167,10 @@ function auditLimits(name: string, { fds, sockets, rssBytes }: ProcessPeaks): re
 /** Who was not killed has told how it fared. */
 async function auditProcesses(
   { monitorFile }: SoakCloud,
-  { killed, left, suspended }: Circumstances,
+  { killed, left, suspensions }: Circumstances,
 ): Promise<readonly string[]> {
   const found: string[] = [];
-  for (const { pid, ppid, args, end } of await readMonitored(monitorFile)) {
+  for (const { pid, ppid, epochMs, args, end } of await readMonitored(monitorFile)) {
     const who = `${args.join(' ')} (${pid}, started by ${ppid})`;
     if (end === undefined) {
       if (!killed.has(pid) && !left.has(ppid)) found.push(`${who}: ended without a word`);
@@ -177,7 +179,12 @@ async function auditProcesses(
     for (const error of end.uncaught) found.push(`${who}: uncaught: ${error}`);
     for (const warning of end.warnings) found.push(`${who}: warned: ${warning}`);
     // Modules are loaded at one go.
-    const stalls = end.stalls.filter(({ atMs }) => atMs > START_UP_MS && !suspended.has(pid));
+    const stoodStill = ({ atMs, forMs }: Stall): boolean =>
+      suspensions.get(pid)?.some(({ fromMs, toMs }) => {
+        const beganMs = epochMs + atMs;
+        return beganMs <= toMs && beganMs + forMs + WAKING_MS >= fromMs;
+      }) === true;
+    const stalls = end.stalls.filter((stall) => stall.atMs > START_UP_MS && !stoodStill(stall));
     for (const { atMs, forMs } of stalls)
       found.push(`${who}: the event loop stood still for ${forMs} ms, at ${atMs} ms`);
   }

@@ -27,8 +27,8 @@ describe('messages in the hands of processes', () => {
   });
 
   it('come by one stream to each process', () => {
-    expect(new HeldMessages().look('checks', of(0, 3), 1, 0)).toEqual([
-      'queue: 3 streams of checks are open, for 1 processes',
+    expect(new HeldMessages().look('checks', of(0, 4), 1, 0)).toEqual([
+      'queue: 4 streams of checks are open, for 1 processes',
     ]);
   });
 

@@ -2,8 +2,8 @@
 const MAX_MESSAGES_IN_FLIGHT = 32;
 /** What a stream has brought that ended is held until its lease, of ten seconds in a soak, is over. */
 const LEASE_OVER_MS = 12_000;
-/** A child that is suspended when its parent is killed keeps its stream until it wakes up. */
-const ORPHANS = 1;
+/** Children whose parent was killed keep their streams until they notice: a command of the soak has two at most. */
+const ORPHANS = 2;
 
 export interface FlowState {
   /** Messages in the hands of processes. */

@@ -37,6 +37,8 @@ const hasRange = ({ headers }: ProxiedRequest): boolean => headers.range !== und
 const hasMd5 = (request: ProxiedRequest): boolean => !WITHOUT_MD5.test(keyOf(request));
 /** And not of the bucket: without that there would be nothing to begin with. */
 const isOfObject = ({ target }: ProxiedRequest): boolean => target.startsWith('/upload/') || /\/o\/./.test(target);
+/** Of either side. */
+const isListing = ({ target }: ProxiedRequest): boolean => /[?&]prefix=/.test(target);
 const isUploadOfContent = ({ target, headers }: ProxiedRequest): boolean =>
   target.startsWith('/upload/') && Number(headers['content-length'] ?? 0) > 8192;
 
@@ -63,6 +65,7 @@ const BY_LEG: Readonly<Record<Leg, readonly Candidate[]>> = {
     ...ANYWHERE,
     { weight: 4, make: (random) => refusal('s3', [408, 429, 500, 502, 503, 504], random) },
     { weight: 3, make: always({ kind: 'truncate', length: 'plausible' }) },
+    { weight: 1, suits: isListing, make: always({ kind: 'status', status: 404, by: 'frontEnd' }) },
   ],
   gcs: [
     ...ANYWHERE,
@@ -74,6 +77,7 @@ const BY_LEG: Readonly<Record<Leg, readonly Candidate[]>> = {
     { weight: 1, make: always({ kind: 'duplicate', length: 'longer' }) },
     { weight: 1, make: always({ kind: 'compressed' }) },
     { weight: 2, suits: isOfObject, make: always({ kind: 'status', status: 412, by: 'gcs' }) },
+    { weight: 1, suits: isListing, make: always({ kind: 'status', status: 404, by: 'frontEnd' }) },
     { weight: 1, suits: isOfObject, make: (random) => refusal('gcs', [403, 404, 416], random) },
   ],
 };

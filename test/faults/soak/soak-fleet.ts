@@ -25,9 +25,17 @@ export class SoakFleet {
   }
 
   async dump(): Promise<void> {
+    // Whatever the seed says, this happens: it is killed in the midst of its listing, and begins anew.
+    const { held, release } = this.#cloud.listings.hold('');
     const dump = this.stages.start('dump', 'untilDone', ['dump']);
     let isDone = false;
     void dump.done.then(() => (isDone = true));
+    const killInTheMidst = async (): Promise<void> => {
+      await held;
+      dump.signal('SIGKILL');
+      release();
+    };
+    void killInTheMidst();
     await this.stages.run([dump], () => isDone);
   }
 

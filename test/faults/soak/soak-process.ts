@@ -30,8 +30,8 @@ export interface Circumstances {
   readonly killed: Set<number>;
   /** Process ids that did not wait any longer for what they were closing, see `leave-in-time.ts`: what they had started ended with them. */
   readonly left: Set<number>;
-  /** Process ids that were suspended for a while: time stood still for them. */
-  readonly suspended: Set<number>;
+  /** When processes were suspended, by their ids: time stood still for them. */
+  readonly suspensions: Map<number, { readonly fromMs: number; toMs: number }[]>;
   /** Nothing is broken: nothing may end with an error. */
   isPeace: boolean;
 }
@@ -110,8 +110,20 @@ export class SoakProcess {
   signalTo(pid: number, signal: NodeJS.Signals): boolean {
     // Before it ends of it.
     if (signal === 'SIGKILL') this.#circumstances.killed.add(pid);
-    if (signal === 'SIGSTOP') this.#circumstances.suspended.add(pid);
+    if (signal === 'SIGSTOP') this.#noteSuspension(pid);
+    if (signal === 'SIGCONT') this.#noteWaking(pid);
     return sendSignal(pid, signal);
+  }
+
+  #noteSuspension(pid: number): void {
+    const suspensions = this.#circumstances.suspensions.get(pid) ?? [];
+    suspensions.push({ fromMs: epochMs(), toMs: Number.POSITIVE_INFINITY });
+    this.#circumstances.suspensions.set(pid, suspensions);
+  }
+
+  #noteWaking(pid: number): void {
+    for (const suspension of this.#circumstances.suspensions.get(pid) ?? [])
+      suspension.toMs = Math.min(suspension.toMs, epochMs());
   }
 
   /** Process ids of what runs under it now; empty where it has just ended. */
@@ -161,7 +173,10 @@ export class SoakProcess {
   /** 1 and 3 are what a command ends with when services fail it for too long, or when it is stopped with work left. */
   #judge({ exitCode, signal, stderr }: CommandResult, pid: number): void {
     const said = UNCAUGHT.exec(stderr);
-    if (LEFT.test(stderr)) this.#circumstances.left.add(pid);
+    const hasLeft = LEFT.test(stderr);
+    if (hasLeft) this.#circumstances.left.add(pid);
+    if (hasLeft && this.#circumstances.isPeace)
+      this.unexpected.push(`${this.name} did not come to its end in time: ${stderr.slice(-500)}`);
     const mayFail = !this.#circumstances.isPeace && (exitCode === 1 || exitCode === 3);
     const isKilled = signal === 'SIGKILL' && this.#circumstances.killed.has(pid);
     // Told to end before it was able to hear it: that is Node's own way to end, and nothing was in hand.
@@ -174,6 +189,11 @@ export class SoakProcess {
     }
     if (exitCode === CONFIGURATION_ERROR) throw new Error(`${this.name} refused its configuration:\n${stderr}`);
   }
+}
+
+/** By a clock that nobody sets, the same for all processes of a machine. */
+function epochMs(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 export const NOTHING: ProcessPeaks = { fds: 0, sockets: 0, rssBytes: 0, treeRssBytes: 0, processes: 0 };

@@ -16,7 +16,7 @@ export class SoakStages {
   readonly circumstances: Circumstances = {
     killed: new Set(),
     left: new Set(),
-    suspended: new Set(),
+    suspensions: new Map(),
     isPeace: false,
   };
   /** What was wrong with processes, a line each. */

@@ -249,7 +249,7 @@ describe('a listing of GCS', () => {
     expect(server.requests).toHaveLength(steps.length - 1 + RETRIES.maxAttempts);
   });
 
-  test.each([answer(404), answer(404, {}, '<html>not found</html>')])(
+  test.each([answer(404), answer(404, {}, '<html>not found</html>'), answer(404, {}, 'default backend - 404')])(
     'takes a 404 that is not in the words of GCS for no answer about the bucket',
     async (refusal) => {
       server.script(refusal, gcsPage({ keys: ['a'] }));

@@ -1,5 +1,6 @@
 import { ConfigurationError, ServiceError } from '../domain/errors.ts';
 import { endsWithin } from '../runtime/ends-within.ts';
+import { noteGivenUp } from '../runtime/given-up.ts';
 import { retry, type RetryPolicy } from '../runtime/retry.ts';
 import { unlessAborted } from '../runtime/unless-aborted.ts';
 import { googleServiceError, type GoogleServiceCall } from './google-service-error.ts';
@@ -75,7 +76,7 @@ const CLOSE_MS = 1_000;
 /** Ends the connection of a generated client, where it has one. What it is doing fails. */
 export async function closeGoogleClient(client: { close(): Promise<void> }): Promise<void> {
   // A client that found no credentials has no connection to end, and fails once more with the error of its first use.
-  await endsWithin(client.close(), CLOSE_MS);
+  if (!(await endsWithin(client.close(), CLOSE_MS))) noteGivenUp();
 }
 
 /** The first use of a client looks for credentials: what fails there was not said by the service. */

@@ -14,7 +14,7 @@ import {
 const OTHER_TOKEN = PROCESS_TOKEN === '00000000' ? '00000001' : '00000000';
 
 /** What an id ends in where these tests run in a container. */
-const NAMESPACE = /@\d+$/.exec(createProcessIdentity().id)?.[0] ?? '';
+const NAMESPACE = /@\d+-[\da-f]{8}$/.exec(createProcessIdentity().id)?.[0] ?? '';
 
 async function pidOfExitedChild(): Promise<number> {
   const child = spawn(process.execPath, ['--eval', ''], { stdio: 'ignore' });

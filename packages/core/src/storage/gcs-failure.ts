@@ -16,9 +16,10 @@ export interface GcsOperation {
 }
 
 interface GcsErrorBody {
-  /** `undefined` where these are not the words of GCS, but of a front end or a proxy. */
   readonly message: string | undefined;
   readonly reason: string | undefined;
+  /** The form is that of GCS: a front end or a proxy says other things. */
+  readonly isOfGcs: boolean;
 }
 
 const THROTTLING_REASONS: ReadonlySet<string> = new Set([
@@ -41,9 +42,9 @@ export function gcsStatusError(
     httpStatus: status,
     retryAfterMs: parseRetryAfterMs(headerText(headers, 'retry-after'), Date.now()),
   };
-  const code = destinationErrorCode(status, said);
+  const code = destinationErrorCode(operation, status, said);
   const words = [`HTTP ${status}`];
-  if (status === 404 && said.message === undefined) words.push('not in the words of GCS');
+  if (status === 404 && code !== 'DESTINATION_NOT_FOUND') words.push('not in the words of GCS');
   if (said.reason !== undefined) words.push(said.reason);
   if (said.message !== undefined) words.push(said.message);
   if (code === 'DESTINATION_FORBIDDEN') words.push(`${operation.permission} is needed`);
@@ -51,7 +52,7 @@ export function gcsStatusError(
   return new DestinationError(code, `${operation.op} ${operation.destination}: ${words.join('; ')}`, context);
 }
 
-function destinationErrorCode(status: number, said: GcsErrorBody): DestinationErrorCode {
+function destinationErrorCode({ op }: GcsOperation, status: number, said: GcsErrorBody): DestinationErrorCode {
   switch (status) {
     case 400:
       return refusedChecksum(said) === undefined ? 'DESTINATION_REJECTED' : 'DESTINATION_CHECKSUM_REJECTED';
@@ -62,7 +63,9 @@ function destinationErrorCode(status: number, said: GcsErrorBody): DestinationEr
         ? 'DESTINATION_THROTTLED'
         : 'DESTINATION_FORBIDDEN';
     case 404:
-      return said.message === undefined ? 'DESTINATION_UNAVAILABLE' : 'DESTINATION_NOT_FOUND';
+      return said.isOfGcs || (op === UPLOAD && said.message !== undefined)
+        ? 'DESTINATION_NOT_FOUND'
+        : 'DESTINATION_UNAVAILABLE';
     case 412:
       return 'DESTINATION_PRECONDITION_FAILED';
     case 429:
@@ -84,6 +87,9 @@ function refusedChecksum(said: GcsErrorBody): 'CRC32C' | 'MD5' | undefined {
   return /md5/i.test(message) ? 'MD5' : undefined;
 }
 
+/** GCS answers it with bare text, too, as a page of a front end may be elsewhere. */
+const UPLOAD = 'objects.insert';
+
 /** `{"error":{"message":…,"errors":[{"reason":…}]}}`; uploads may answer with bare text. */
 function parseErrorBody(body: string): GcsErrorBody {
   try {
@@ -93,11 +99,13 @@ function parseErrorBody(body: string): GcsErrorBody {
     return {
       message: typeof message === 'string' ? message : undefined,
       reason: typeof reason === 'string' ? reason : undefined,
+      isOfGcs: typeof message === 'string',
     };
   } catch {
     // Not JSON: what it says is still worth having, unless it is a page of HTML. The half of a secret is not told by its form.
     const text = redactSecrets(body.trim());
-    return { message: text === '' || text.startsWith('<') ? undefined : text.slice(0, 500), reason: undefined };
+    const message = text === '' || text.startsWith('<') ? undefined : text.slice(0, 500);
+    return { message, reason: undefined, isOfGcs: false };
   }
 }
 

@@ -95,10 +95,16 @@ async function fetchPage(
   signal: AbortSignal,
 ): Promise<FetchedPage<SourcePage, ListCursor>> {
   const { list, request } = listing;
-  const body = await sendList(listing, startAfter, cursor, signal);
-  const page = parsePage(body, request);
-  const next = verifyPage(page, list, { lastKey: startAfter, ...cursor }, request);
-  return { page: { objects: page.objects, commonPrefixes: page.commonPrefixes }, next };
+  const { text, distrust } = await sendList(listing, startAfter, cursor, signal);
+  try {
+    const page = parsePage(text, request);
+    const next = verifyPage(page, list, { lastKey: startAfter, ...cursor }, request);
+    return { page: { objects: page.objects, commonPrefixes: page.commonPrefixes }, next };
+  } catch (error) {
+    // It may be the answer to another request: the next one on this connection would be, too.
+    distrust();
+    throw error;
+  }
 }
 
 async function sendList(
@@ -106,7 +112,7 @@ async function sendList(
   startAfter: string | undefined,
   cursor: ListCursor | undefined,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<ListAnswer> {
   const query: Record<string, string> = { 'list-type': '2', 'encoding-type': 'url', prefix: list.prefix };
   if (list.delimiter !== undefined) query['delimiter'] = list.delimiter;
   if (pageSize !== undefined) query['max-keys'] = String(pageSize);
@@ -117,7 +123,7 @@ async function sendList(
   const page = await exchange(connection, `${rawPath}?${queryString(query)}`, headers, request, signal);
   if (page.status !== 200) throw listRefusal(connection, request, page);
   if (!page.complete) throw invalidListing(request, `the page has more than ${MAX_PAGE_BYTES} bytes`);
-  return page.text;
+  return page;
 }
 
 interface ListAnswer {
@@ -125,6 +131,8 @@ interface ListAnswer {
   readonly headers: ResponseHeaders;
   readonly text: string;
   readonly complete: boolean;
+  /** Gives its connection up. */
+  readonly distrust: () => void;
 }
 
 async function exchange(
@@ -138,7 +146,8 @@ async function exchange(
   try {
     const answer = await sendRequest(connection.pool, { method: 'GET', path, headers, signal });
     const { bytes, complete } = await answer.take(MAX_PAGE_BYTES);
-    return { status: answer.status, headers: answer.headers, text: bytes.toString(), complete };
+    const { status, headers: said } = answer;
+    return { status, headers: said, text: bytes.toString(), complete, distrust: () => answer.distrust() };
   } catch (error) {
     throw sourceConnectionError(request, error, signal);
   }

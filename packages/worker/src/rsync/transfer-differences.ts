@@ -34,7 +34,7 @@ const RECORD_BATCH = 100;
  * @param lease of the subfolder
  * @param maxExtras how many of the objects that only the destination has are returned
  * @throws SourceError or DestinationError of a listing that could not be completed: then there are no extras, as nobody
- *   knows which they are; StateError `STATE_LEASE_LOST` before any error is stored; the reason of `signal`
+ *   knows which they are; StateError `STATE_LEASE_LOST` before any further error is stored; the reason of `signal`
  */
 export async function transferDifferences(
   context: TransferDifferencesContext,
