@@ -18,7 +18,7 @@ const warnings: string[] = [];
 const stalls: Stall[] = [];
 let longestStallMs = 0;
 let tickedAt = startedAt;
-let delayedMs = delayedByOthersMs();
+let scheduled = scheduledMs();
 
 append({ pid, ppid, event: 'start', epochMs: performance.timeOrigin + startedAt, args: process.argv.slice(2) });
 
@@ -34,17 +34,21 @@ process.on('exit', (exitCode) => {
 /** What passed since the last turn of the event loop, without what this thread waited for a processor that others had. */
 function tick(): void {
   const now = performance.now();
-  const delayed = delayedByOthersMs();
-  const stallMs = now - tickedAt - (delayed - delayedMs) - TICK_MS;
-  if (stallMs > STALL_MS) stalls.push({ atMs: Math.round(tickedAt - startedAt), forMs: Math.round(stallMs) });
+  const nowScheduled = scheduledMs();
+  const stallMs = now - tickedAt - (nowScheduled.delayed - scheduled.delayed) - TICK_MS;
+  if (stallMs > STALL_MS) {
+    const busyMs = Math.round(nowScheduled.busy - scheduled.busy);
+    stalls.push({ atMs: Math.round(tickedAt - startedAt), forMs: Math.round(stallMs), busyMs });
+  }
   longestStallMs = Math.max(longestStallMs, Math.round(stallMs));
   tickedAt = now;
-  delayedMs = delayed;
+  scheduled = nowScheduled;
 }
 
-/** Of the main thread. @see https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat */
-function delayedByOthersMs(): number {
-  return Number(readFileSync('/proc/self/schedstat', 'utf8').split(' ')[1]) / 1e6;
+/** How long the main thread had the processor, and waited for it. @see https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat */
+function scheduledMs(): { readonly busy: number; readonly delayed: number } {
+  const [busy = 0, delayed = 0] = readFileSync('/proc/self/schedstat', 'utf8').split(' ').map(Number);
+  return { busy: busy / 1e6, delayed: delayed / 1e6 };
 }
 
 /** One write of a short line: processes may share the file. */

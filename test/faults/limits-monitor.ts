@@ -11,6 +11,8 @@ export interface Stall {
   readonly atMs: number;
   /** Without the time in which other processes had the processor. */
   readonly forMs: number;
+  /** Of this, at work: the rest was spent waiting for a disk, a pipe or the machine below. */
+  readonly busyMs: number;
 }
 
 export interface MonitorStart {

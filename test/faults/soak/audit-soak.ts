@@ -185,8 +185,8 @@ async function auditProcesses(
         return beganMs <= toMs && beganMs + forMs + WAKING_MS >= fromMs;
       }) === true;
     const stalls = end.stalls.filter((stall) => stall.atMs > START_UP_MS && !stoodStill(stall));
-    for (const { atMs, forMs } of stalls)
-      found.push(`${who}: the event loop stood still for ${forMs} ms, at ${atMs} ms`);
+    for (const { atMs, forMs, busyMs } of stalls)
+      found.push(`${who}: the event loop stood still for ${forMs} ms, ${busyMs} of them at work, at ${atMs} ms`);
   }
   return found;
 }

@@ -10,20 +10,20 @@ const of = (outstanding: number, openStreams: number, streamsOpened = openStream
 describe('messages in the hands of processes', () => {
   it('may be as many as their streams have brought and they have in hand from before', () => {
     const held = new HeldMessages();
-    expect(held.look('objects', of(128, 2), 2, 0)).toEqual([]);
-    expect(held.look('objects', of(129, 2), 2, 250)).toEqual([
-      'queue: 129 messages of objects are held, at most 128 may be',
+    expect(held.look('objects', of(192, 2), 2, 0)).toEqual([]);
+    expect(held.look('objects', of(193, 2), 2, 250)).toEqual([
+      'queue: 193 messages of objects are held, at most 192 may be',
     ]);
-    expect(held.most).toBe(129);
+    expect(held.most).toBe(193);
   });
 
   it('may be more while leases of streams that have ended go on, and no longer', () => {
     const held = new HeldMessages();
-    expect(held.look('objects', of(64, 1), 1, 0)).toEqual([]);
-    expect(held.look('objects', of(96, 1, 2), 1, 250)).toEqual([]);
-    expect(held.look('objects', of(96, 1, 2), 1, 11_000)).toEqual([]);
-    expect(held.look('objects', of(96, 1, 2), 1, 12_250)).toHaveLength(1);
-    expect(held.look('objects', of(64, 1, 2), 1, 13_000)).toEqual([]);
+    expect(held.look('objects', of(96, 1), 1, 0)).toEqual([]);
+    expect(held.look('objects', of(128, 1, 2), 1, 250)).toEqual([]);
+    expect(held.look('objects', of(128, 1, 2), 1, 11_000)).toEqual([]);
+    expect(held.look('objects', of(128, 1, 2), 1, 12_250)).toHaveLength(1);
+    expect(held.look('objects', of(96, 1, 2), 1, 13_000)).toEqual([]);
   });
 
   it('come by one stream to each process', () => {
@@ -35,6 +35,6 @@ describe('messages in the hands of processes', () => {
   it('are counted by flow', () => {
     const held = new HeldMessages();
     expect(held.look('objects', of(0, 1, 9), 1, 0)).toEqual([]);
-    expect(held.look('checks', of(65, 1, 1), 1, 1)).toHaveLength(1);
+    expect(held.look('checks', of(97, 1, 1), 1, 1)).toHaveLength(1);
   });
 });

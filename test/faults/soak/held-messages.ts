@@ -32,8 +32,9 @@ export class HeldMessages {
     const found: string[] = [];
     if (openStreams > consumers + ORPHANS)
       found.push(`queue: ${openStreams} streams of ${flow} are open, for ${consumers} processes`);
-    // What a process has in hand from an earlier stream does not count for the one that it has now.
-    const bound = MAX_MESSAGES_IN_FLIGHT * (consumers + openStreams + endedLately);
+    // A process reads no more once it has that many. What it has from an earlier stream does not count for the one that it has now, so
+    // that all of that may come when one is missing; and as many more may wait in a stream that is not read.
+    const bound = MAX_MESSAGES_IN_FLIGHT * (2 * consumers + openStreams + endedLately);
     if (outstanding > bound) found.push(`queue: ${outstanding} messages of ${flow} are held, at most ${bound} may be`);
     return found;
   }
