@@ -76,6 +76,7 @@ describe('the local Pub/Sub, asked to misbehave', () => {
       return true;
     });
     expect(server.stats()).toMatchObject({ acked: 1, calls: { StreamingPull: 4 } });
+    expect(server.stats().subscriptions[subscription]).toMatchObject({ streamsOpened: 1 });
   });
 
   it('breaks connections, after which the clients come back', async () => {
@@ -160,7 +161,17 @@ describe('the local Pub/Sub, asked to misbehave', () => {
       calls: { CreateTopic: 1, CreateSubscription: 1, Publish: 1, Pull: 2, Acknowledge: 2, ModifyAckDeadline: 1 },
       topics: { [topic]: { published: 3 } },
       subscriptions: {
-        [subscription]: { delivered: 3, acked: 1, nacked: 1, expired: 0, deadLettered: 0, waiting: 1, outstanding: 1 },
+        [subscription]: {
+          delivered: 3,
+          acked: 1,
+          nacked: 1,
+          expired: 0,
+          deadLettered: 0,
+          waiting: 1,
+          outstanding: 1,
+          openStreams: 0,
+          streamsOpened: 0,
+        },
       },
     });
     await clients.subscriber.deleteSubscription({ subscription });
