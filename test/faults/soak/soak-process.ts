@@ -42,8 +42,8 @@ const RESTART_MS = 200;
 /** How long a start takes on a busy machine. */
 const YOUNG_MS = 10_000;
 const LEFT = /leaving; what is held comes back by itself/;
-/** Words of errors that nobody has caught, or foreseen. */
-const UNCAUGHT = /unhandled|uncaught|TypeError|ReferenceError|ERR_ASSERTION|RangeError|UNEXPECTED/i;
+/** Words of errors that nobody has caught, or foreseen; the last one is the code of these. */
+const UNCAUGHT = /[Uu]nhandled|[Uu]ncaught|TypeError|ReferenceError|ERR_ASSERTION|RangeError|UNEXPECTED/;
 
 /** A command that is started again whenever it ends before its time, as systemd or an instance group would. */
 export class SoakProcess {
