@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import type { ObjectDestination, UploadRequest } from '@object-transfer/core/ports/object-destination';
 import { createGcsObjectDestination } from '@object-transfer/core/storage/gcs-object-destination';
+import { createS3Connection } from '@object-transfer/core/storage/s3-connection';
+import { createS3ObjectLister } from '@object-transfer/core/storage/s3-object-lister';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { answer, startScriptedServer, type Step } from './scripted-server.ts';
 
@@ -17,13 +19,14 @@ beforeEach(() => {
   destination = createGcsObjectDestination({
     bucket: 'b',
     emulatorHost: server.url,
-    pool: { connections: 1, connectTimeoutMs: 5000, headersTimeoutMs: 60_000, bodyTimeoutMs: 60_000 },
+    pool: POOL,
     listRetryPolicy: { maxAttempts: 1, baseDelayMs: 1, maxDelayMs: 1 },
   });
 });
 afterEach(() => destination.close());
 afterAll(() => server.close());
 
+const POOL = { connections: 1, connectTimeoutMs: 5000, headersTimeoutMs: 60_000, bodyTimeoutMs: 60_000 };
 const never = new AbortController().signal;
 const properties = { metadata: {} };
 
@@ -135,3 +138,35 @@ test('a session whose address is not of this host gives up the connection', asyn
   expect(wrong).toBe(first);
   expect(second).not.toBe(first);
 });
+
+test('a listing of S3 that is a page of another prefix gives up its connection', async () => {
+  const connection = createS3Connection({
+    bucket: 'b',
+    region: 'r',
+    endpointUrl: server.url,
+    credentials: 'anonymous',
+    pool: POOL,
+  });
+  const lister = createS3ObjectLister(connection, { retryPolicy: { maxAttempts: 1, baseDelayMs: 1, maxDelayMs: 1 } });
+  const list = async (): Promise<void> => {
+    for await (const _ of lister.listObjects({ prefix: 'own', signal: never }));
+  };
+  server.script(s3Page('own/a'), s3Page('own/a'), s3Page('other/a'), s3Page('own/a'));
+  await list();
+  await list();
+  await expect(list()).rejects.toMatchObject({ code: 'SOURCE_LISTING_INVALID' });
+  await list();
+  await connection.close();
+  const [first, second, third, fourth] = sockets;
+  expect([second === first, third === first]).toEqual([true, true]);
+  expect(fourth).not.toBe(first);
+});
+
+function s3Page(key: string): Step {
+  const listed = `<Contents><Key>${key}</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified><ETag>&quot;e&quot;</ETag><Size>1</Size><StorageClass>STANDARD</StorageClass></Contents>`;
+  const page = `<ListBucketResult><Name>b</Name><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>${listed}</ListBucketResult>`;
+  return (response, request) => {
+    sockets.push(request.socket);
+    answer(200, { 'content-type': 'application/xml' }, page)(response, request);
+  };
+}
