@@ -133,9 +133,8 @@ class UploadSession implements ObjectUpload {
     try {
       return await answer;
     } catch (error) {
-      // A 404 of a front end is not about the session.
-      if (error instanceof DestinationError && (error.code === 'DESTINATION_NOT_FOUND' || error.httpStatus === 410))
-        this.#state = 'lost';
+      const status = error instanceof DestinationError ? error.httpStatus : undefined;
+      if (status === 404 || status === 410) this.#state = 'lost';
       throw error;
     }
   }
