@@ -1,5 +1,6 @@
 import { StoppedError } from '@object-transfer/core/domain/errors';
 import { EXIT_CODES } from './exit-codes.ts';
+import { notAtAnEnd } from './wiring/leave-in-time.ts';
 
 /** Of the 30 s that service managers give before they kill. Workers and publishers take up to 27 s for themselves. */
 const LEAVE_MS = 28_000;
@@ -54,7 +55,7 @@ export function stopOnSignals(launched: boolean, leaveMs = LEAVE_MS): AbortSigna
 const STOPPING = 'stopping: what is under way is finished or handed back; a second signal ends at once';
 
 function leave(leaveMs: number): void {
-  const said = `not at an end ${leaveMs / 1000} s after the stop: leaving; what is held comes back by itself`;
+  const said = notAtAnEnd(leaveMs);
   process.stderr.write(process.stderr.isTTY ? `${said}\n` : logLine('ERROR', said));
   process.exit(EXIT_CODES.failures);
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { endsWithin } from '@object-transfer/core/runtime/ends-within';
 import { DESTINATION_BUCKET, type SoakCloud } from './soak-cloud.ts';
 import type { SoakFleet } from './soak-fleet.ts';
 import type { SoakProcess } from './soak-process.ts';
@@ -79,16 +80,8 @@ async function compared(cloud: SoakCloud): Promise<void> {
 }
 
 async function inTime(what: string, event: Promise<void>): Promise<void> {
-  const ending = new AbortController();
-  const tooLate = delay(WAIT_MS, undefined, { signal: ending.signal }).then(() => {
-    throw new Error(`it does not come to it that ${what}`);
-  });
-  tooLate.catch(() => undefined);
-  try {
-    await Promise.race([event, tooLate]);
-  } finally {
-    ending.abort();
-  }
+  if (!(await endsWithin(event, WAIT_MS))) throw new Error(`it does not come to it that ${what}`);
+  await event;
 }
 
 async function row({ home }: SoakCloud): Promise<Readonly<Record<string, unknown>>> {

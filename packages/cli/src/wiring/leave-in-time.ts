@@ -14,6 +14,11 @@ export interface LeaveOptions {
   readonly leaveMs?: number | undefined;
 }
 
+/** What a process says that leaves before its end. */
+export function notAtAnEnd(leaveMs: number): string {
+  return `not at an end ${leaveMs / 1000} s after the stop: leaving; what is held comes back by itself`;
+}
+
 /**
  * Ends this process where it has not ended by itself in time after it was told to stop, because something that it is closing
  * does not answer. What it still held then is lost to nobody: leases run out.
@@ -22,10 +27,7 @@ export interface LeaveOptions {
 export function leaveInTime({ stop, logger, exitCode, left, leaveMs = LEAVE_MS }: LeaveOptions): Disposable {
   let timer: NodeJS.Timeout | undefined;
   const leave = () => {
-    logger.error(
-      left(),
-      `not at an end ${leaveMs / 1000} s after the stop: leaving; what is held comes back by itself`,
-    );
+    logger.error(left(), notAtAnEnd(leaveMs));
     process.exit(exitCode);
   };
   const onStop = () => {

@@ -4,7 +4,7 @@ import { unlessAborted } from '../runtime/unless-aborted.ts';
 import { gcsConnectionError, gcsStatusError, type GcsOperation } from './gcs-failure.ts';
 import type { GcsTokenSource } from './gcs-token-source.ts';
 import type { ResponseHeaders } from './header-values.ts';
-import { sendRequest } from './http-exchange.ts';
+import { readOrDistrust, sendRequest } from './http-exchange.ts';
 
 /** May be sent more than once. */
 export interface GcsRequestBody {
@@ -34,8 +34,7 @@ export interface GcsJsonApi {
   /** @returns the body's text. @throws DestinationError with the code that fits; the abort reason where aborted */
   send(request: GcsRequest): Promise<string>;
   /**
-   * @param read makes something of the answer. Where it throws, the answer is to another request, or to none: the next one on this
-   *   connection would be, too, and the connection is given up
+   * @param read see {@link readOrDistrust}
    * @throws as {@link send}, and what `read` throws
    */
   read<T>(request: GcsRequest, read: (answer: GcsAnswer) => T): Promise<T>;
@@ -59,15 +58,7 @@ export function createGcsJsonApi(pool: Pool, tokens: GcsTokenSource | undefined)
   };
   return {
     send: async (request) => (await exchangeWithToken(request)).text,
-    read: async (request, read) => {
-      const answer = await exchangeWithToken(request);
-      try {
-        return read(answer);
-      } catch (error) {
-        answer.distrust();
-        throw error;
-      }
-    },
+    read: async (request, read) => readOrDistrust(await exchangeWithToken(request), read),
   };
 }
 

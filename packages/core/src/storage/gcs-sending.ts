@@ -5,6 +5,7 @@ import type { GcsJsonApi } from './gcs-json-api.ts';
 import { parseGcsObject } from './gcs-object-fields.ts';
 import type { GcsTokenSource } from './gcs-token-source.ts';
 import type { ResponseHeaders } from './header-values.ts';
+import { readOrDistrust } from './http-exchange.ts';
 import { takeAnswerBody } from './wire/wire-answer.ts';
 import type { WireExchange, WirePool, WireRequest } from './wire/wire-pool.ts';
 
@@ -104,12 +105,7 @@ export class GcsSending {
    * @throws DestinationError as {@link parseGcsObject}
    */
   stored(text: string, name: string): DestinationObject {
-    try {
-      return parseGcsObject(text, name, this.#context.operation);
-    } catch (error) {
-      this.#exchange?.distrust();
-      throw error;
-    }
+    return readOrDistrust(this.#begun(), () => parseGcsObject(text, name, this.#context.operation));
   }
 
   close(): void {

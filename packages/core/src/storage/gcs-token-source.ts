@@ -1,5 +1,6 @@
 import type { AuthClient, OAuth2Client } from 'google-auth-library';
 import { ConfigurationError, DestinationError, ObjectTransferError } from '../domain/errors.ts';
+import { endsWithin } from '../runtime/ends-within.ts';
 import { noteGivenUp } from '../runtime/given-up.ts';
 
 /** Access tokens for GCS. */
@@ -82,22 +83,12 @@ async function find(findClient: () => Promise<AuthClient>): Promise<AuthClient> 
 
 /** @param server who has not answered. @throws DestinationError `DESTINATION_UNAVAILABLE` */
 async function answered<T>(pending: Promise<T>, timeoutMs: number, server: () => string): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    noteGivenUp();
-    late.reject(
-      new DestinationError(
-        'DESTINATION_UNAVAILABLE',
-        `Google gave no access token: ${server()} has not answered within ${timeoutMs / 1000} s`,
-        { op: 'getAccessToken' },
-      ),
-    );
-  }, timeoutMs);
-  try {
-    return await Promise.race([pending, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  if (await endsWithin(pending, timeoutMs)) return pending;
+  noteGivenUp();
+  const reason = `${server()} has not answered within ${timeoutMs / 1000} s`;
+  throw new DestinationError('DESTINATION_UNAVAILABLE', `Google gave no access token: ${reason}`, {
+    op: 'getAccessToken',
+  });
 }
 
 /** By the name of its class, of which there are many: the library is not loaded for it. */

@@ -38,6 +38,21 @@ export interface HttpAnswer {
   distrust(): void;
 }
 
+/**
+ * @param answer read to its end
+ * @param read makes something of it. Where it throws, the answer is to another request, or to none: the next one on its connection would be,
+ *   too, and the connection is given up
+ * @throws what `read` throws
+ */
+export function readOrDistrust<A extends Pick<HttpAnswer, 'distrust'>, T>(answer: A, read: (answer: A) => T): T {
+  try {
+    return read(answer);
+  } catch (error) {
+    answer.distrust();
+    throw error;
+  }
+}
+
 /** Unread bytes beyond which the other side has to wait. Small objects come whole in one piece of at most 64 KiB. */
 const MAX_UNREAD_BYTES = 256 * 1024;
 

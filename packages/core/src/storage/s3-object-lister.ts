@@ -3,7 +3,7 @@ import type { SourceObject } from '../domain/source-object.ts';
 import type { ListRequest, ObjectLister, SourcePage } from '../ports/object-source.ts';
 import { DEFAULT_RETRY_POLICY, retry, type RetryPolicy } from '../runtime/retry.ts';
 import { headerText, type ResponseHeaders } from './header-values.ts';
-import { sendRequest } from './http-exchange.ts';
+import { readOrDistrust, sendRequest } from './http-exchange.ts';
 import { listInSegments, readAheadBudget } from './listing/list-in-segments.ts';
 import type { KeyRange } from './listing/segmented-listing.ts';
 import { listingDisorder } from './listing/listing-order.ts';
@@ -95,16 +95,11 @@ async function fetchPage(
   signal: AbortSignal,
 ): Promise<FetchedPage<SourcePage, ListCursor>> {
   const { list, request } = listing;
-  const { text, distrust } = await sendList(listing, startAfter, cursor, signal);
-  try {
+  return readOrDistrust(await sendList(listing, startAfter, cursor, signal), ({ text }) => {
     const page = parsePage(text, request);
     const next = verifyPage(page, list, { lastKey: startAfter, ...cursor }, request);
     return { page: { objects: page.objects, commonPrefixes: page.commonPrefixes }, next };
-  } catch (error) {
-    // It may be the answer to another request: the next one on this connection would be, too.
-    distrust();
-    throw error;
-  }
+  });
 }
 
 async function sendList(
